@@ -1,0 +1,1 @@
+"""Tonotope listens to a music library and works from the sound alone."""
