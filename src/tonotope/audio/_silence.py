@@ -1,0 +1,50 @@
+"""How long a track is silent at its ends."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonotope.audio._info import Silence
+from tonotope.audio._resample import SAMPLE_RATE_HZ
+
+__all__ = ["SILENCE_DB", "SilenceMeter"]
+
+SILENCE_DB = -60.0
+"""Below this peak level, relative to full scale, a sample counts as silent.
+
+Dither and the noise floor of tape and vinyl rips between tracks lie below or around it, the
+quietest fade that a listener still notices above (AES TD1004 and most players' silence
+detection use the same figure).
+"""
+
+_THRESHOLD = np.float32(10 ** (SILENCE_DB / 20))
+
+
+class SilenceMeter:
+    """Finds the first and the last audible sample of a stream."""
+
+    def __init__(self) -> None:
+        self._n_samples = 0
+        self._first: int | None = None
+        self._last = 0
+
+    def update(self, block: NDArray[np.float32]) -> None:
+        """Take the next samples."""
+        if len(block) and max(block.max(), -block.min()) > _THRESHOLD:
+            audible = np.flatnonzero(np.abs(block) > _THRESHOLD)
+            if self._first is None:
+                self._first = self._n_samples + int(audible[0])
+            self._last = self._n_samples + int(audible[-1])
+        self._n_samples += len(block)
+
+    def result(self) -> Silence:
+        """Return what was silent."""
+        duration_s = self._n_samples / SAMPLE_RATE_HZ
+        if self._first is None:
+            return Silence(leading_s=duration_s, trailing_s=duration_s, is_silent=True)
+        return Silence(
+            leading_s=self._first / SAMPLE_RATE_HZ,
+            trailing_s=(self._n_samples - 1 - self._last) / SAMPLE_RATE_HZ,
+            is_silent=False,
+        )

@@ -1,0 +1,114 @@
+"""A regular file, opened so that nothing about it can block, as FFmpeg reads it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import FileIO
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tonotope.errors import DecodeError
+
+__all__ = ["Source"]
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Source:
+    """The bytes of one regular file.
+
+    FFmpeg reads through this object and is never told a name: what a file is called cannot make
+    it open anything else ("http:", "concat:"), and the type follows from the content.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DecodeError
+        The path is absent, unreadable, empty or not a regular file.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = path
+        try:
+            # Looked at before it is opened: opening a device may already do something.
+            self._require_sound_possible(Path(path).stat())
+            # A pipe may have taken the file's place meanwhile, and must not block here.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise DecodeError(path, "no such file", "Check the path, or scan again.") from None
+        except PermissionError:
+            raise DecodeError(
+                path, "no permission to read it", "Change its permissions or run as its owner."
+            ) from None
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise DecodeError(path, reason.lower(), "Check the path.") from None
+        self._file = FileIO(descriptor)
+        try:
+            status = os.fstat(descriptor)
+            self._require_sound_possible(status)
+        except BaseException:
+            self.close()
+            raise
+        self.size_bytes = status.st_size
+
+    def _require_sound_possible(self, status: os.stat_result) -> None:
+        for is_kind, name in _KINDS:
+            if is_kind(status.st_mode):
+                raise DecodeError(
+                    self.path, f"it is {name}, not a file", "Name an audio file instead."
+                )
+        if status.st_size == 0:
+            raise DecodeError(self.path, "the file is empty", "Restore or remove it.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        self._file.close()
+
+    @property
+    def has_shrunk(self) -> bool:
+        """Whether the file has become shorter since it was opened."""
+        return os.fstat(self._file.fileno()).st_size < self.size_bytes
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """Return the next bytes, empty at the end; called by FFmpeg."""
+        return self._file.read(n_bytes) or b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position and return it; called by FFmpeg.
+
+        A damaged header sends FFmpeg to impossible positions. It expects a negative number then;
+        an exception would surface later, at a call that has nothing to do with it.
+        """
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, OverflowError):
+            return -1
+
+    def tell(self) -> int:
+        """Return the position; its presence tells PyAV that the file is seekable."""
+        return self._file.tell()
