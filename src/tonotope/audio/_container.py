@@ -9,12 +9,13 @@ import av
 from av.audio.stream import AudioStream as PacketStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 
 from tonotope.audio._formats import DEMUXERS
 from tonotope.audio._source import Source
 from tonotope.errors import DecodeError
 
-__all__ = ["Demuxer", "open_demuxer"]
+__all__ = ["Demuxer", "open_container", "open_demuxer"]
 
 # Large enough that the calls back into Python cost nothing, small beside everything else.
 _BUFFER_BYTES = 65536
@@ -39,17 +40,14 @@ class Demuxer:
     stream
         The stream that is heard.
 
-    Attributes
-    ----------
-    is_cut : bool
-        Whether reading ended with an error, once the packets are exhausted.
     """
 
     def __init__(self, source: Source, container: InputContainer, stream: PacketStream) -> None:
         self.source = source
         self.container = container
         self.stream = stream
-        self.is_cut = False
+        self.failed = False
+        self.first_offset: int | None = None
         self._start: int | None = None
         self._end = 0
 
@@ -78,7 +76,7 @@ class Demuxer:
             except MemoryError:
                 raise
             except (av.FFmpegError, OSError):
-                self.is_cut = True
+                self.failed = True
                 return
             if packet is None:
                 return
@@ -91,7 +89,35 @@ class Demuxer:
         start = self._end if packet.pts is None else packet.pts
         if self._start is None:
             self._start = start
+            self.first_offset = packet.pos
         self._end = max(self._end, start + (packet.duration or 0))
+
+
+def open_container(source: Source) -> InputContainer:
+    """Let FFmpeg open a file.
+
+    Raises
+    ------
+    DecodeError
+        It is in no format that may be read.
+    """
+    try:
+        return av.open(
+            source,
+            "r",
+            container_options=_OPTIONS,
+            # Tags in no known encoding are no reason to reject the sound.
+            metadata_errors="replace",
+            buffer_size=_BUFFER_BYTES,
+        )
+    except MemoryError:
+        raise
+    except (av.FFmpegError, OSError):
+        raise DecodeError(
+            source.path,
+            "not an audio file, or its header is damaged or cut off",
+            "Check that it plays; restore or remove it.",
+        ) from None
 
 
 @contextmanager
@@ -101,25 +127,32 @@ def open_demuxer(source: Source) -> Iterator[Demuxer]:
     Raises
     ------
     DecodeError
-        No container that may be read, or none with an audio stream.
+        It is in no format that may be read, or has no audio stream.
     """
-    try:
-        container = av.open(source, "r", container_options=_OPTIONS, buffer_size=_BUFFER_BYTES)
-    except MemoryError:
-        raise
-    except (av.FFmpegError, OSError):
-        raise DecodeError(
-            source.path,
-            "not an audio file, or its header is damaged or cut off",
-            "Check that it plays; restore or remove it.",
-        ) from None
-    with container:
-        stream = container.streams.best("audio")
-        if not isinstance(stream, PacketStream):
-            found = ", ".join(f"{s.type}" for s in container.streams) or "nothing"
+    source.exclude_trailing_tags()
+    with open_container(source) as container:
+        stream = _best_audio_stream(container)
+        if stream is None:
             raise DecodeError(
                 source.path,
-                f"no audio stream (found: {found})",
+                f"no audio stream (found: {_describe_streams(container)})",
                 "Remove it from the music folder.",
             )
         yield Demuxer(source, container, stream)
+
+
+def _best_audio_stream(container: InputContainer) -> PacketStream | None:
+    stream = container.streams.best("audio")
+    if isinstance(stream, PacketStream) and stream.codec_context is not None:
+        return stream
+    return None
+
+
+def _describe_streams(container: InputContainer) -> str:
+    """Name what is there instead of sound, e.g. ``"mjpeg cover"``."""
+    names = []
+    for stream in container.streams:
+        codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+        is_cover = bool(stream.disposition & Disposition.attached_pic)
+        names.append(f"{codec} {'cover' if is_cover else stream.type}")
+    return ", ".join(names) or "nothing"

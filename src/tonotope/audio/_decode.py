@@ -22,6 +22,7 @@ from tonotope.audio._mono import batched, to_mono
 from tonotope.audio._resample import Resampler
 from tonotope.audio._silence import SilenceMeter
 from tonotope.audio._source import Source
+from tonotope.audio._truncation import is_truncated
 from tonotope.errors import DecodeError
 
 __all__ = ["AudioStream", "decode"]
@@ -32,6 +33,10 @@ _PORTION_S = 2
 
 # A rate below this is a damaged header, and would blow a few bytes up to hours of sound.
 _MIN_RATE_HZ = 1000
+
+# Programs and pictures that a demuxer takes for MPEG gave up to 0.1 s among hundreds of rejected
+# packets.
+_CHANCE_S = 1.0
 
 
 class AudioStream:
@@ -44,6 +49,7 @@ class AudioStream:
     def __init__(self, path: str | PathLike[str]) -> None:
         self._path = path
         self._info: AudioInfo | None = None
+        self._packets_decoded = 0
         self._packets_skipped = 0
         self._samples_clipped = 0
         self._decoded_s = 0.0
@@ -94,7 +100,7 @@ class AudioStream:
             for block in self._resampled(self._mono(self._frames(packet_hash))):
                 silence.update(block)
                 yield block
-            if self._format is None:
+            if self._format is None or self._is_noise():
                 raise DecodeError(
                     self._path,
                     f"no decodable {self._demuxer.codec_name} sound in it",
@@ -109,9 +115,17 @@ class AudioStream:
                 duration_s=self._decoded_s,
                 bit_rate_bps=round(8 * packet_hash.n_bytes / self._decoded_s),
                 audio_id=packet_hash.hexdigest(),
-                damage=Damage(self._packets_skipped, self._samples_clipped, self._demuxer.is_cut),
+                damage=Damage(
+                    self._packets_skipped,
+                    self._samples_clipped,
+                    is_truncated(self._demuxer, self._decoded_s),
+                ),
                 silence=silence.result(),
             )
+
+    def _is_noise(self) -> bool:
+        """Whether what was decoded is chance: in any bytes, something looks like a frame."""
+        return self._packets_skipped > self._packets_decoded and self._decoded_s < _CHANCE_S
 
     def _frames(self, packet_hash: PacketHash) -> Iterator[AudioFrame]:
         """Yield what the decoder makes of the packets; skip and count those it rejects."""
@@ -128,6 +142,7 @@ class AudioStream:
             except av.FFmpegError:
                 self._packets_skipped += packet is not None
                 continue
+            self._packets_decoded += bool(frames)
             for frame in frames:
                 if frame.sample_rate < _MIN_RATE_HZ:
                     self._packets_skipped += 1

@@ -81,7 +81,9 @@ def to_mono(frame: AudioFrame) -> tuple[NDArray[np.float32], int]:
     n_channels = frame.layout.nb_channels
     dtype = _DTYPES[frame.format.packed.name]
     if frame.format.is_planar:
-        channels = [np.frombuffer(memoryview(plane), dtype, n_samples) for plane in frame.planes]
+        # From eight channels on, PyAV lists planes that are not there.
+        planes = frame.planes[:n_channels]
+        channels = [np.frombuffer(memoryview(plane), dtype, n_samples) for plane in planes]
     else:
         packed = np.frombuffer(memoryview(frame.planes[0]), dtype, n_samples * n_channels)
         channels = list(packed.reshape(n_samples, n_channels).T)

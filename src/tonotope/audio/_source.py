@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from io import FileIO
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,11 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+_ID3V1_BYTES = 128
+# Identifier, version, size without a header, number of items, flags, reserved.
+_APE_FOOTER = struct.Struct("<8sIIII8s")
+_APE_HAS_HEADER = 1 << 31
 
 
 class Source:
@@ -64,6 +70,7 @@ class Source:
             self.close()
             raise
         self.size_bytes = status.st_size
+        self._end = status.st_size
 
     def _require_sound_possible(self, status: os.stat_result) -> None:
         for is_kind, name in _KINDS:
@@ -94,9 +101,30 @@ class Source:
         """Whether the file has become shorter since it was opened."""
         return os.fstat(self._file.fileno()).st_size < self.size_bytes
 
-    def read(self, n_bytes: int = -1) -> bytes:
+    def exclude_trailing_tags(self) -> None:
+        """End before the ID3v1 and APEv2 tags that taggers append to a file.
+
+        They belong to no container. Demuxers of bare streams (MP3, AAC) pass on whatever looks
+        like a frame in them, a cover picture's bytes for instance, as sound.
+        """
+        if self.read_at(self._end - _ID3V1_BYTES, 3) == b"TAG":
+            self._end -= _ID3V1_BYTES
+        footer = self.read_at(self._end - _APE_FOOTER.size, _APE_FOOTER.size)
+        if len(footer) == _APE_FOOTER.size and footer.startswith(b"APETAGEX"):
+            _, _, n_bytes, _, flags, _ = _APE_FOOTER.unpack(footer)
+            if flags & _APE_HAS_HEADER:
+                n_bytes += _APE_FOOTER.size
+            self._end = max(self._end - n_bytes, 0)
+
+    def read_at(self, offset: int, n_bytes: int) -> bytes:
+        """Return bytes at a place, without moving the position; fewer beyond the ends."""
+        if offset < 0:
+            return b""
+        return os.pread(self._file.fileno(), n_bytes, offset)
+
+    def read(self, n_bytes: int) -> bytes:
         """Return the next bytes, empty at the end; called by FFmpeg."""
-        return self._file.read(n_bytes) or b""
+        return self._file.read(max(min(n_bytes, self._end - self._file.tell()), 0)) or b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position and return it; called by FFmpeg.
@@ -105,6 +133,8 @@ class Source:
         an exception would surface later, at a call that has nothing to do with it.
         """
         try:
+            if whence == os.SEEK_END:
+                return self._file.seek(self._end + offset)
             return self._file.seek(offset, whence)
         except (OSError, OverflowError):
             return -1
