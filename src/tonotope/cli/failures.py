@@ -1,0 +1,24 @@
+"""``tonotope failures``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tonotope.cli.options import JsonOption, LibraryOption
+from tonotope.cli.output import print_json
+from tonotope.session import Library
+
+__all__ = ["failures"]
+
+
+def failures(*, library: LibraryOption = None, json: JsonOption = False) -> None:
+    """Show which files gave nothing, why, and what can be done about it."""
+    with Library(library) as opened:
+        records = opened.failures()
+    if json:
+        print_json([asdict(record) for record in records])
+        return
+    for record in records:
+        print(f"{record.path}\n    {record.reason}. {record.next_step}")
+    if not records:
+        print("Every file gave something.")

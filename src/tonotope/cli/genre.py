@@ -1,0 +1,93 @@
+"""``tonotope genre``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from tonotope.analysis import GenreShare, TrackAnalysis, analyze, ranked_genres
+from tonotope.cli.options import JsonOption
+from tonotope.cli.output import duration, print_json
+from tonotope.errors import DecodeError, InputError
+
+__all__ = ["genre"]
+
+
+def genre(
+    files: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=False)],
+    /,
+    *,
+    top: int = 3,
+    over_time: Annotated[bool, Parameter(negative="")] = False,
+    json: JsonOption = False,
+) -> int:
+    """Name the genres of files, the likeliest first. Needs no library.
+
+    Parameters
+    ----------
+    files
+        Audio files of any format.
+    top
+        How many genres to name.
+    over_time
+        Also show each window of 30 s.
+    """
+    if top < 1:
+        raise InputError(f"cannot name {top} genres. Use --top 1 or more.")
+    documents = []
+    status = 0
+    for path in files:
+        try:
+            analysis = analyze(path)
+        except DecodeError as error:
+            print(f"tonotope: {error}", file=sys.stderr)
+            status = 1
+            continue
+        if json:
+            documents.append(_document(analysis, top))
+        else:
+            _print(analysis, top, over_time=over_time)
+    if json:
+        print_json(documents)
+    return status
+
+
+def _document(analysis: TrackAnalysis, top: int) -> dict[str, Any]:
+    return {
+        "path": analysis.path,
+        "genres": _shares(analysis.genres[:top]),
+        "windows": [
+            {"start_s": round(float(start_s), 3), "genres": _shares(genres[:top])}
+            for start_s, genres in _windows(analysis)
+        ],
+    }
+
+
+def _shares(genres: list[GenreShare]) -> list[dict[str, Any]]:
+    return [{"genre": g.genre, "probability": round(g.probability, 4)} for g in genres]
+
+
+def _windows(analysis: TrackAnalysis) -> list[tuple[np.float32, list[GenreShare]]]:
+    return [
+        (start_s, ranked_genres(analysis.labels, probabilities))
+        for start_s, probabilities in zip(
+            analysis.window_starts_s, analysis.window_probabilities, strict=True
+        )
+    ]
+
+
+def _print(analysis: TrackAnalysis, top: int, *, over_time: bool) -> None:
+    print(analysis.path)
+    print(f"  {_line(analysis.genres[:top]) or 'nothing is to be heard in it'}")
+    if analysis.audio.damage:
+        print(f"  damaged: {analysis.audio.damage.describe()}")
+    if over_time:
+        for start_s, genres in _windows(analysis):
+            print(f"  {duration(float(start_s)):>8}  {_line(genres[:top])}")
+
+
+def _line(genres: list[GenreShare]) -> str:
+    return "   ".join(f"{g.genre} {g.probability:.0%}" for g in genres)

@@ -1,0 +1,56 @@
+"""``tonotope playlist``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tonotope.cli.options import JsonOption, LibraryOption
+from tonotope.cli.output import duration, print_json, track_document
+from tonotope.session import Library
+
+__all__ = ["playlist"]
+
+
+def playlist(
+    *,
+    like: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
+    out: Path,
+    minutes: float | None = None,
+    n: int | None = None,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a playlist that begins with some tracks and goes on with what sounds like them.
+
+    No recording comes twice, and no artist follows himself where that can be avoided.
+
+    Parameters
+    ----------
+    like
+        One or more files, which need not be in the library, or ids of tracks.
+    out
+        The playlist to write, `.m3u8`. Tracks beside or below it are named relative to it.
+    minutes
+        How long at most; 60 if neither this nor `--n` is given.
+    n
+        How many tracks.
+    """
+    with Library(library) as opened:
+        tracks = opened.playlist(like, n=n, minutes=minutes)
+        opened.write_playlist(out, tracks)
+    length_s = sum(track.duration_s for track in tracks)
+    if json:
+        print_json(
+            {
+                "out": str(out),
+                "tracks": [track_document(track) for track in tracks],
+                "duration_s": round(length_s, 1),
+            }
+        )
+        return
+    for number, track in enumerate(tracks, start=1):
+        print(f"{number:3d}  {track.name}  ({duration(track.duration_s)})")
+    print(f"{len(tracks)} tracks, {duration(length_s)}, written to {out}")

@@ -1,0 +1,13 @@
+"""From vectors to answers: the similarity space, neighbours and playlists.
+
+Pure: arrays and small records in, arrays and small records out. Files and the catalogue are
+unknown here.
+"""
+
+from __future__ import annotations
+
+from tonotope.discovery.neighbours import Neighbour, TrackFacts, nearest
+from tonotope.discovery.playlists import compose_playlist
+from tonotope.discovery.space import SimilaritySpace
+
+__all__ = ["Neighbour", "SimilaritySpace", "TrackFacts", "compose_playlist", "nearest"]

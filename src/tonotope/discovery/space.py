@@ -1,0 +1,90 @@
+"""The space in which near means alike.
+
+A track is described by two blocks of numbers: the summary of its descriptors and the network's
+embedding. Every column is standardised over the library, so that hertz do not outweigh decibels;
+each block is then scaled by its width, so that both have the same say however many columns
+they have. Distances are Euclidean. Two tracks picked at random are about 1.4 apart.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SimilaritySpace"]
+
+Float32Array = NDArray[np.float32]
+
+# One absurd number (the kurtosis of a track with one click) must not outweigh all others.
+_LARGEST_DEVIATION = 3.0
+
+
+class SimilaritySpace:
+    """Standardises vectors so that Euclidean distance means dissimilarity.
+
+    Parameters
+    ----------
+    block_sizes
+        How many columns each kind of description has.
+
+    Attributes
+    ----------
+    mean_, scale_
+        What `transform` takes off and divides by, shape (n_columns,), float32.
+    """
+
+    def __init__(self, block_sizes: tuple[int, ...]) -> None:
+        self.block_sizes = block_sizes
+
+    def fit(self, vectors: Float32Array) -> Self:
+        """Learn the columns' means and spreads.
+
+        Parameters
+        ----------
+        vectors
+            One row per track, shape (n_tracks, n_columns), finite; at least one row.
+        """
+        self._check(vectors)
+        if len(vectors) == 0:
+            raise ValueError("a similarity space needs at least one vector")
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        spread = vectors.std(axis=0, dtype=np.float64)
+        # A column that never changes says nothing; what differs from it later still counts little.
+        spread[spread <= 1e-6 * np.abs(mean)] = np.inf
+        widths = np.repeat(self.block_sizes, self.block_sizes)
+        weight = np.sqrt(widths * len(self.block_sizes))
+        self.mean_: Float32Array = mean.astype(np.float32)
+        self.scale_: Float32Array = (spread * weight).astype(np.float32)
+        self._limit = (_LARGEST_DEVIATION / weight).astype(np.float32)
+        return self
+
+    def transform(self, vectors: Float32Array) -> Float32Array:
+        """Return the place of each vector in the space, same shape, float32."""
+        self._check(vectors)
+        places: Float32Array = (vectors - self.mean_) / self.scale_
+        return np.clip(places, -self._limit, self._limit, out=places)
+
+    def fit_transform(self, vectors: Float32Array) -> Float32Array:
+        """Fit to vectors and return their places."""
+        return self.fit(vectors).transform(vectors)
+
+    def _check(self, vectors: Float32Array) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != sum(self.block_sizes):
+            raise ValueError(
+                f"vectors have shape {vectors.shape}, expected (n, {sum(self.block_sizes)})"
+            )
+
+
+def distances_to(places: Float32Array, query: Float32Array) -> Float32Array:
+    """Return the Euclidean distance of each place to one, shape (n_tracks,).
+
+    Exact, by differences: the expansion into squares and products loses all digits where two
+    tracks are nearly the same.
+    """
+    result = np.empty(len(places), dtype=np.float32)
+    for start in range(0, len(places), 4096):  # the differences stay in the cache
+        difference = places[start : start + 4096] - query
+        result[start : start + 4096] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+    return result

@@ -1,0 +1,154 @@
+"""Mel spectrum, decibels, log-mel and MFCC, in librosa's definitions.
+
+The mel scale is Slaney's (linear below 1 kHz, logarithmic above), the filters are triangles of
+equal area (``norm="slaney"``), 128 of them from 0 to 11 025 Hz.
+
+References
+----------
+M. Slaney, "Auditory Toolbox, Version 2", Interval Research Corporation TR 1998-010, 1998.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import scipy.fft
+import scipy.sparse
+from numpy.typing import NDArray
+
+from tonotope.features.stft import N_BINS, SAMPLE_RATE_HZ, Float32Array, bin_frequencies_hz
+
+__all__ = ["N_MELS", "N_MFCC", "log_mel", "mel_filterbank", "mel_power", "mfcc", "power_to_db"]
+
+N_MELS = 128
+N_MFCC = 20
+
+_HZ_PER_MEL = 200 / 3
+_BREAK_HZ = 1000.0
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _mel_to_hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    break_mel = _BREAK_HZ / _HZ_PER_MEL
+    logarithmic = _BREAK_HZ * np.exp(_LOG_STEP * (mels - break_mel))
+    return np.where(mels >= break_mel, logarithmic, _HZ_PER_MEL * mels)
+
+
+@cache
+def mel_filterbank() -> Float32Array:
+    """Return the weights of the 128 mel filters over the spectrum's bins, shape (128, 1025).
+
+    The same array at every call: read-only.
+    """
+    top_mel = _BREAK_HZ / _HZ_PER_MEL + np.log(SAMPLE_RATE_HZ / 2 / _BREAK_HZ) / _LOG_STEP
+    edges_hz = _mel_to_hz(np.linspace(0.0, top_mel, N_MELS + 2))
+    ramps = edges_hz[:, np.newaxis] - bin_frequencies_hz()
+    widths = np.diff(edges_hz)[:, np.newaxis]
+    rising = -ramps[:-2] / widths[:-1]
+    falling = ramps[2:] / widths[1:]
+    weights = np.maximum(0, np.minimum(rising, falling))
+    weights *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, np.newaxis]
+    bank: Float32Array = weights.astype(np.float32)
+    bank.flags.writeable = False
+    return bank
+
+
+@cache
+def _sparse_filterbank() -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array(mel_filterbank())
+
+
+def mel_power(power: Float32Array) -> Float32Array:
+    """Return the power in each mel band.
+
+    Parameters
+    ----------
+    power
+        Power spectrogram, shape (n_frames, 1025).
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 128), float32.
+    """
+    if power.shape[-1] != N_BINS:
+        raise ValueError(f"power has {power.shape[-1]} bins, expected {N_BINS}")
+    # Two bins in 128 bands are not zero: the sparse product takes a tenth of the dense one.
+    bands = _sparse_filterbank() @ np.ascontiguousarray(power.T)
+    return np.ascontiguousarray(bands.T)
+
+
+def power_to_db(
+    power: Float32Array,
+    *,
+    amin: float = 1e-10,
+    top_db: float | None = 80.0,
+) -> Float32Array:
+    """Return power in decibels relative to 1, as ``librosa.power_to_db`` does.
+
+    Parameters
+    ----------
+    power
+        Any shape.
+    amin
+        Power below it counts as it.
+    top_db
+        What lies more than this below the maximum of the whole array is raised to there;
+        None leaves everything as it is.
+
+    Returns
+    -------
+    ndarray
+        Same shape, float32, dB.
+    """
+    decibels: Float32Array = np.log10(np.maximum(power, np.float32(amin)), dtype=np.float32)
+    decibels *= np.float32(10.0)
+    if top_db is not None and decibels.size:
+        np.maximum(decibels, decibels.max() - np.float32(top_db), out=decibels)
+    return decibels
+
+
+def log_mel(power: Float32Array) -> Float32Array:
+    """Return the mel spectrogram in dB, 80 dB deep: ``power_to_db(melspectrogram)`` in librosa.
+
+    Parameters
+    ----------
+    power
+        Power spectrogram, shape (n_frames, 1025).
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 128), float32, dB.
+    """
+    return power_to_db(mel_power(power))
+
+
+def mfcc(log_mel_db: Float32Array, *, n_mfcc: int = N_MFCC) -> Float32Array:
+    """Return mel-frequency cepstral coefficients: the orthonormal DCT-II of the log-mel bands.
+
+    Parameters
+    ----------
+    log_mel_db
+        Shape (n_frames, 128), dB, see `log_mel`.
+    n_mfcc
+        How many coefficients to keep, from the zeroth on.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, n_mfcc), float32.
+
+    References
+    ----------
+    S. Davis, P. Mermelstein, "Comparison of parametric representations for monosyllabic word
+    recognition in continuously spoken sentences", IEEE TASSP 28(4), 1980.
+    """
+    return log_mel_db @ _dct_basis(n_mfcc)
+
+
+@cache
+def _dct_basis(n_mfcc: int) -> Float32Array:
+    basis = scipy.fft.dct(np.eye(N_MELS), axis=1, type=2, norm="ortho")[:, :n_mfcc]
+    return np.ascontiguousarray(basis, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""The catalogue: what is known of every file, in SQLite, and the scanner that fills it."""

@@ -1,0 +1,51 @@
+"""One scan at a time: a lock beside the library that dies with its owner."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tonotope.errors import LibraryError, LibraryLockedError
+
+__all__ = ["scan_lock"]
+
+
+@contextmanager
+def scan_lock(library: Path) -> Iterator[None]:
+    """Hold the right to scan into a library.
+
+    The operating system keeps the lock and drops it when the owner ends, however it ends: a file
+    that a killed scan left behind locks nothing. The file names the owner for the message only.
+
+    Raises
+    ------
+    LibraryLockedError
+        If another scan holds it.
+    LibraryError
+        If the file cannot be written.
+    """
+    path = library.with_name(library.name + ".lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise LibraryError(
+            f"cannot write '{path}': {error.strerror}. Name another place with --library."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            raise LibraryLockedError(
+                f"library '{library}' is being scanned by process {owner}. "
+                "Wait for it, or stop it and run this again."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)

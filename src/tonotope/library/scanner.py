@@ -1,0 +1,313 @@
+"""Scanning: from folders to a catalogue that holds what was heard in every file.
+
+A file goes through up to three gates: what has kept its size and modification time is left
+alone; of what has not, the packets are hashed, and a recording that is known (the file was
+renamed, moved, retagged or copied) is only noted; the rest is listened to. Results are committed
+every second, so that whatever ends a scan costs about a second's work.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tonotope.analysis import TrackAnalysis
+from tonotope.errors import InputError, LibraryError
+from tonotope.features import FEATURE_VERSION
+from tonotope.library.catalogue import Catalogue
+from tonotope.library.lock import scan_lock
+from tonotope.library.records import FileState, ScanRecords
+from tonotope.library.summary import ScanProgress, ScanSummary
+from tonotope.library.walk import FoundFile, Walk, check_folders
+from tonotope.library.worker import Identified, analyze_file, identify_file
+from tonotope.library.workers import MEMORY_BYTES, Failure, Outcome, WorkerPool, default_jobs
+
+__all__ = ["scan_folders"]
+
+_COMMIT_INTERVAL_S = 1.0
+_SHORTEST_BOUND_S = 60.0
+# Hashing is reading: the slowest drive or network that is still worth waiting for.
+_SLOWEST_BYTES_PER_S = 1e6
+
+
+def scan_folders(
+    library: str | os.PathLike[str] | None,
+    folders: Sequence[str | os.PathLike[str]],
+    model_id: str,
+    *,
+    jobs: int | None = None,
+    nice: int = 0,
+    retry_failed: bool = False,
+    memory_bytes: int = MEMORY_BYTES,
+    on_progress: Callable[[ScanProgress], None] | None = None,
+) -> ScanSummary:
+    """Bring a library up to date with folders.
+
+    Parameters
+    ----------
+    library
+        Its file or folder; made where there is none.
+    folders
+        Walked with all their subfolders.
+    model_id
+        The network that the workers hear with; what another has heard is out of date.
+    jobs
+        How many processes listen; as many as there are cores by default.
+    nice
+        How much these give way to other programs.
+    retry_failed
+        Whether files that failed and have not changed since are tried again.
+    memory_bytes
+        How much memory a process may hold.
+    on_progress
+        Called several times a second, in this thread.
+
+    Raises
+    ------
+    InputError
+        If a folder is none, or a number is out of its range.
+    LibraryLockedError
+        If another scan is under way.
+    LibraryError
+        If the library cannot be opened or written to.
+    KeyboardInterrupt
+        Passed on after all that was finished has been stored.
+    """
+    paths = check_folders(folders)
+    jobs = default_jobs() if jobs is None else jobs
+    if jobs < 1:
+        raise InputError(f"cannot scan with {jobs} processes. Use --jobs 1 or more.")
+    if not 0 <= nice <= 19:
+        raise InputError(f"cannot be {nice} nice. Use --nice with 0 to 19.")
+    with Catalogue(library, create=True) as catalogue, scan_lock(catalogue.path):
+        records = ScanRecords(catalogue.connection, FEATURE_VERSION, model_id)
+        try:
+            with WorkerPool(jobs, nice, memory_bytes) as pool:
+                return _scan(records, paths, pool, jobs, retry_failed, on_progress)
+        except sqlite3.Error as error:
+            raise LibraryError(
+                f"cannot write to library '{catalogue.path}': {error}. What was stored before is "
+                "safe: mend that and scan again."
+            ) from error
+
+
+def _scan(
+    records: ScanRecords,
+    folders: list[str],
+    pool: WorkerPool,
+    jobs: int,
+    retry_failed: bool,
+    on_progress: Callable[[ScanProgress], None] | None,
+) -> ScanSummary:
+    progress = ScanProgress(ScanSummary())
+    started = time.monotonic()
+    scan_id = records.begin_scan(folders)
+    outcome = "failed"
+    try:
+        run = _Scan(records, folders, pool, jobs, progress, on_progress or (lambda progress: None))
+        run.execute(retry_failed=retry_failed)
+        outcome = "finished"
+    except KeyboardInterrupt:
+        outcome = "interrupted"
+        raise
+    finally:
+        progress.summary.seconds = round(time.monotonic() - started, 3)
+        records.end_scan(scan_id, outcome, asdict(progress.summary))
+        records.commit()
+    return progress.summary
+
+
+@dataclass
+class _Job:
+    """A file on its way through the gates."""
+
+    found: FoundFile
+    identified: Identified | None = None
+    # Other files with the same recording that wait for what is heard in this one.
+    copies: list[_Job] = field(default_factory=list)
+
+
+class _Scan:
+    def __init__(
+        self,
+        records: ScanRecords,
+        folders: list[str],
+        pool: WorkerPool,
+        jobs: int,
+        progress: ScanProgress,
+        on_progress: Callable[[ScanProgress], None],
+    ) -> None:
+        self._records = records
+        self._pool = pool
+        self._progress = progress
+        self._on_progress = on_progress
+        self._walk = Walk(folders)
+        self._known: dict[str, FileState] = records.files()
+        self._seen: set[str] = set()
+        # Enough to keep every worker busy while one result is stored.
+        self._most_in_flight = 2 * jobs + 1
+        self._n_in_flight = 0
+        self._listening: dict[str, _Job] = {}
+
+    def execute(self, *, retry_failed: bool) -> None:
+        todo = list(self._files_to_read(retry_failed=retry_failed))
+        self._progress.is_walking = False
+        self._on_progress(self._progress)
+        self._read(iter(todo))
+        with self._records.unit():
+            self._note_missing()
+            self._note_unreadable()
+
+    # The first gate: size and modification time.
+
+    def _files_to_read(self, *, retry_failed: bool) -> Iterator[FoundFile]:
+        failed = self._records.failures()
+        came_back = []
+        summary = self._progress.summary
+        for found in self._walk:
+            summary.files += 1
+            self._seen.add(found.path)
+            if summary.files % 256 == 0:
+                self._on_progress(self._progress)
+            known = self._known.get(found.path)
+            if failed.get(found.path) == (found.size_bytes, found.mtime_ns):
+                if retry_failed:
+                    yield found
+                else:
+                    summary.failed += 1
+            elif known is not None and known.is_current and known.is_same_as(found):
+                summary.unchanged += 1
+                if known.is_missing:
+                    came_back.append(known.file_id)
+            else:
+                yield found
+        with self._records.unit():
+            self._records.mark_present(came_back)
+            self._records.drop_failures([path for path in failed if self._is_gone(path)])
+
+    # The second and the third gate, in the workers.
+
+    def _read(self, todo: Iterator[FoundFile]) -> None:
+        last_commit = time.monotonic()
+        found = next(todo, None)
+        while found is not None or self._n_in_flight:
+            while found is not None and self._n_in_flight < self._most_in_flight:
+                self._identify(found)
+                found = next(todo, None)
+            outcome = self._pool.next_outcome(timeout_s=0.1)
+            if outcome is not None:
+                self._n_in_flight -= 1
+                self._advance(outcome)
+            if time.monotonic() - last_commit >= _COMMIT_INTERVAL_S:
+                self._records.commit()
+                last_commit = time.monotonic()
+            self._on_progress(self._progress)
+
+    def _identify(self, found: FoundFile) -> None:
+        timeout_s = _SHORTEST_BOUND_S + found.size_bytes / _SLOWEST_BYTES_PER_S
+        self._submit(_Job(found), identify_file, timeout_s)
+
+    def _submit(self, job: _Job, task: Callable[[str], Any], timeout_s: float) -> None:
+        self._pool.submit(job, task, job.found.path, timeout_s)
+        self._n_in_flight += 1
+
+    def _advance(self, outcome: Outcome) -> None:
+        job, result = outcome.key, outcome.result
+        if isinstance(result, Identified):
+            self._on_identified(job, result)
+            return
+        # Listened to, or failed at any gate: nothing waits for this recording any more.
+        if job.identified is not None:
+            del self._listening[job.identified.identity.audio_id]
+        if isinstance(result, Failure):
+            for each in (job, *job.copies):
+                self._store_failure(each.found, result)
+        else:
+            self._store_analysis(job, result)
+
+    def _on_identified(self, job: _Job, identified: Identified) -> None:
+        job.identified = identified
+        audio_id = identified.identity.audio_id
+        track_id = self._records.current_track(audio_id)
+        if track_id is not None:
+            self._store_known(job, track_id)
+        elif audio_id in self._listening:
+            self._listening[audio_id].copies.append(job)
+        else:
+            self._listening[audio_id] = job
+            timeout_s = max(_SHORTEST_BOUND_S, identified.identity.duration_s / 20)
+            self._submit(job, analyze_file, timeout_s)
+
+    def _store_analysis(self, job: _Job, analysis: TrackAnalysis) -> None:
+        with self._records.unit():
+            track_id = self._records.put_track(analysis)
+            self._put_file(job, track_id)
+        self._progress.summary.analysed += 1
+        self._progress.summary.damaged += bool(analysis.audio.damage)
+        self._progress.music_s += analysis.audio.duration_s
+        for copy in job.copies:
+            self._store_known(copy, track_id)
+
+    def _store_known(self, job: _Job, track_id: int) -> None:
+        """Note a file that holds a recording which needs no listening to."""
+        path = job.found.path
+        known = self._known.get(path)
+        others = [(k, other) for k, other in self._records.files_of(track_id) if other != path]
+        gone = [(k, other) for k, other in others if not os.path.lexists(other)]
+        with self._records.unit():
+            if known is None and gone:
+                self._records.move_file(_likeliest(gone, path), path)
+            self._put_file(job, track_id)
+        summary = self._progress.summary
+        if known is not None and known.track_id == track_id:
+            summary.unchanged += 1
+        elif gone or known is not None:
+            summary.moved += 1
+        else:
+            summary.duplicates += 1
+
+    def _put_file(self, job: _Job, track_id: int) -> None:
+        assert job.identified is not None
+        self._records.put_file(
+            job.found, job.identified.identity.container, track_id, job.identified.tags
+        )
+
+    def _store_failure(self, found: FoundFile, failure: Failure) -> None:
+        with self._records.unit():
+            self._records.put_failure(found, failure.reason, failure.next_step)
+        self._progress.summary.failed += 1
+        self._progress.last_failure = (found.path, failure.reason)
+
+    # What the walk found no more, or could not look into.
+
+    def _note_missing(self) -> None:
+        missing = [
+            state.file_id for path, state in self._records.files().items() if self._is_gone(path)
+        ]
+        self._records.mark_missing(missing)
+
+    def _note_unreadable(self) -> None:
+        for unreadable in self._walk.unreadable:
+            found = FoundFile(unreadable.path, 0, 0)
+            self._progress.summary.files += 1
+            self._store_failure(found, Failure(unreadable.reason, "Check its permissions."))
+
+    def _is_gone(self, path: str) -> bool:
+        """Whether a path that the library knows should have been found and was not."""
+        if path in self._seen or not any(_lies_in(path, folder) for folder in self._walk.folders):
+            return False
+        return not any(_lies_in(path, u.path) for u in self._walk.unreadable)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _likeliest(candidates: Sequence[tuple[int, str]], path: str) -> int:
+    """Return the file that was moved to `path`: one of the same name, or else the first."""
+    name = path.rpartition("/")[2]
+    return next((k for k, old in candidates if old.rpartition("/")[2] == name), candidates[0][0])

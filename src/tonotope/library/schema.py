@@ -1,0 +1,191 @@
+"""The library's file: where it lies, its tables, and how older ones are brought up to date.
+
+Paths are stored as the bytes the operating system knows them by: as TEXT where these are UTF-8,
+as they nearly always are, and through ``surrogateescape`` where they are not.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import platformdirs
+
+from tonotope.errors import LibraryError, LibraryTooNewError
+
+__all__ = ["SCHEMA_VERSION", "connect", "default_library_path", "path_bytes", "resolve_path"]
+
+_APPLICATION_ID = 0x544F4E4F  # "TONO"
+
+# Each script takes a library from one version to the next; none is ever changed once released.
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE tracks (
+        id INTEGER PRIMARY KEY,
+        audio_id TEXT NOT NULL UNIQUE,
+        codec TEXT NOT NULL,
+        sample_rate_hz INTEGER NOT NULL,
+        channels INTEGER NOT NULL,
+        bit_rate_bps INTEGER,
+        duration_s REAL NOT NULL,
+        packets_skipped INTEGER NOT NULL,
+        samples_clipped INTEGER NOT NULL,
+        truncated INTEGER NOT NULL,
+        leading_silence_s REAL NOT NULL,
+        trailing_silence_s REAL NOT NULL,
+        is_silent INTEGER NOT NULL,
+        feature_version INTEGER NOT NULL,
+        summary BLOB NOT NULL,
+        model_id TEXT NOT NULL REFERENCES models (model_id),
+        window_starts_s BLOB NOT NULL,
+        window_probabilities BLOB NOT NULL,
+        embedding BLOB
+    ) STRICT;
+    CREATE TABLE models (
+        model_id TEXT PRIMARY KEY,
+        labels TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        container TEXT NOT NULL,
+        track_id INTEGER NOT NULL REFERENCES tracks (id),
+        missing_since TEXT
+    ) STRICT;
+    CREATE INDEX files_by_track ON files (track_id);
+    CREATE TABLE tags (
+        file_id INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE,
+        title TEXT,
+        artist TEXT,
+        album_artist TEXT,
+        album TEXT,
+        track INTEGER,
+        disc INTEGER,
+        year INTEGER,
+        genre TEXT,
+        compilation INTEGER,
+        musicbrainz_recording_id TEXT,
+        musicbrainz_release_id TEXT,
+        musicbrainz_artist_id TEXT,
+        musicbrainz_release_group_id TEXT
+    ) STRICT;
+    CREATE TABLE failures (
+        path TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        next_step TEXT NOT NULL,
+        failed_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE scans (
+        id INTEGER PRIMARY KEY,
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        outcome TEXT NOT NULL,
+        folders TEXT NOT NULL,
+        summary TEXT
+    ) STRICT;
+    """,
+)
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+def default_library_path() -> Path:
+    """Return where the library lies if the user does not say: in the platform's data folder."""
+    return Path(platformdirs.user_data_dir("tonotope", appauthor=False)) / "library.db"
+
+
+def resolve_path(path: str | os.PathLike[str] | None) -> Path:
+    """Return the library's file: the default, the one named, or the one in the folder named."""
+    if path is None:
+        return default_library_path()
+    path = Path(path).expanduser().absolute()
+    return path / "library.db" if path.is_dir() else path
+
+
+def path_bytes(path: str) -> bytes:
+    """Return a path as it is bound to a statement, which then says ``CAST(? AS TEXT)``."""
+    return os.fsencode(path)
+
+
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open a library and bring it up to date.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    create
+        Whether to make one where there is none.
+
+    Raises
+    ------
+    LibraryTooNewError
+        If a newer Tonotope wrote it.
+    LibraryError
+        If there is none, it cannot be opened, or it is something else's file.
+    """
+    if not create and not path.exists():
+        raise LibraryError(f"no library at '{path}' yet. Make one: tonotope scan FOLDER")
+    try:
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise LibraryError(
+            f"cannot open library '{path}': {error}. Name another place with --library."
+        ) from error
+    connection.text_factory = os.fsdecode
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise LibraryError(
+            f"cannot open library '{path}': {error}. Name another place with --library."
+        ) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id != _APPLICATION_ID and n_tables:
+        raise LibraryError(
+            f"'{path}' is a database of another program. Name another place with --library."
+        )
+    if version > SCHEMA_VERSION:
+        raise LibraryTooNewError(
+            f"library '{path}' was written by a newer Tonotope (its format is {version}, this "
+            f"version knows up to {SCHEMA_VERSION}). Update Tonotope or use another --library."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    # All of it can be computed again; a power cut may cost the last seconds, never the library.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if version < SCHEMA_VERSION:
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Run the scripts that are missing, all of them or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been here since the version was read.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for script in _MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,102 @@
+"""Genre networks, run by ONNX Runtime on one thread."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import onnxruntime
+
+from tonotope.errors import ModelError
+from tonotope.features.stft import Float32Array
+from tonotope.models.cards import BUNDLED_CARD, ModelCard, read_card
+from tonotope.models.frontend import N_COLUMNS, Window
+
+__all__ = ["GenreNetwork", "Heard", "bundled_network", "mean_embedding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a network makes of one window.
+
+    Attributes
+    ----------
+    start_s
+        Where the window begins in the track.
+    probabilities
+        Shape (n_labels,), float32, sum 1.
+    embedding
+        Shape (embedding_size,), float32.
+    """
+
+    start_s: float
+    probabilities: Float32Array
+    embedding: Float32Array
+
+
+class GenreNetwork:
+    """A network with its card, ready to hear.
+
+    Parameters
+    ----------
+    card
+        Which network.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not the one the card describes, or is no usable network.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        try:
+            model = card.file.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"cannot read network '{card.file}': {error.strerror}. Reinstall the model."
+            ) from error
+        if hashlib.sha256(model).hexdigest() != card.sha256:
+            raise ModelError(
+                f"network '{card.file}' is not the one its card describes (sha256 differs). "
+                "Reinstall the model."
+            )
+        options = onnxruntime.SessionOptions()
+        # Tracks run in parallel; a second thread within a window costs more than it gives.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own types share no base but this
+            raise ModelError(
+                f"network '{card.file}' does not load: {str(error).splitlines()[0]}. "
+                "Reinstall the model."
+            ) from error
+
+    def hear(self, window: Window) -> Heard:
+        """Return genre probabilities and embedding of one window."""
+        if window.log_mel.shape != (N_COLUMNS, 128):
+            raise ValueError(f"log_mel has shape {window.log_mel.shape}, expected (333, 128)")
+        probabilities, embedding = self._session.run(
+            ["probabilities", "embedding"], {"log_mel": window.log_mel[np.newaxis]}
+        )
+        return Heard(window.start_s, probabilities[0], embedding[0])
+
+
+def mean_embedding(heard: Sequence[Heard]) -> Float32Array:
+    """Return the embedding of a track: the mean of its windows', which must not be none."""
+    embeddings = np.stack([h.embedding for h in heard])
+    mean: Float32Array = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+@cache
+def bundled_network() -> GenreNetwork:
+    """Return the network that comes with Tonotope, loaded once per process."""
+    return GenreNetwork(read_card(BUNDLED_CARD))

@@ -1,0 +1,350 @@
+"""A library opened for questions: the catalogue, the similarity space and the network together.
+
+What the command line calls, and what `tonotope.Library` is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonotope.discovery import SimilaritySpace, TrackFacts, compose_playlist, nearest
+from tonotope.errors import InputError, LibraryError, TrackNotFoundError
+from tonotope.features import FEATURE_VERSION
+from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
+from tonotope.library.m3u import write_m3u8
+from tonotope.library.summary import ScanProgress, ScanSummary
+from tonotope.models.cards import ModelCard, read_card
+
+__all__ = ["Library", "SimilarTrack", "SimilarTracks"]
+
+_AUDIO_ID = re.compile(r"[0-9a-fA-F]{8,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTrack:
+    """A neighbour: the track, and how far it is from what was asked for."""
+
+    track: Track
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTracks:
+    """What was asked for, and its neighbours, the nearest first."""
+
+    query: Track
+    neighbours: list[SimilarTrack]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Space:
+    """The library's tracks, placed."""
+
+    space: SimilaritySpace
+    tracks: list[Track]
+    facts: list[TrackFacts]
+    places: NDArray[np.float32]
+    row_of: dict[str, int]
+
+
+class Library:
+    """A music library: scanned once, then asked.
+
+    Parameters
+    ----------
+    path
+        The library's file, or the folder it lies in; by default one per user, in the platform's
+        data folder.
+
+    Examples
+    --------
+    >>> import tonotope
+    >>> with tonotope.Library() as library:
+    ...     library.scan(["~/Music"])
+    ...     for neighbour in library.similar("~/Music/Sugar Plum Fairy.ogg").neighbours:
+    ...         print(neighbour.track.name, neighbour.distance)
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._path = path
+        self._open: Catalogue | None = None
+        self._placed: _Space | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the library; asking it again opens it again."""
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+        self._placed = None
+
+    @cached_property
+    def _card(self) -> ModelCard:
+        return read_card()
+
+    def scan(
+        self,
+        folders: Sequence[str | os.PathLike[str]],
+        *,
+        jobs: int | None = None,
+        nice: int = 0,
+        retry_failed: bool = False,
+        on_progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanSummary:
+        """Bring the library up to date with folders of music; make it, if there is none.
+
+        Uses worker processes, which import the caller's main module: a script that scans needs
+        the usual ``if __name__ == "__main__":``.
+
+        Parameters
+        ----------
+        folders
+            Walked with all their subfolders.
+        jobs
+            How many processes listen; as many as there are cores by default.
+        nice
+            How much these give way to other programs, 0 to 19.
+        retry_failed
+            Whether to try again what failed in an earlier scan and has not changed.
+        on_progress
+            Called several times a second.
+
+        Raises
+        ------
+        InputError
+            If a folder is none.
+        LibraryLockedError
+            If another scan of the library is under way.
+        LibraryError
+            If the library cannot be opened or written to.
+        KeyboardInterrupt
+            Passed on; what was finished has been stored.
+        """
+        from tonotope.library.scanner import scan_folders
+
+        self.close()
+        return scan_folders(
+            self._path,
+            folders,
+            self._card.model_id,
+            jobs=jobs,
+            nice=nice,
+            retry_failed=retry_failed,
+            on_progress=on_progress,
+        )
+
+    def status(self) -> LibraryStatus:
+        """Return what the library holds."""
+        return self._catalogue.status()
+
+    def failures(self) -> list[FailureRecord]:
+        """Return the files that gave nothing, with the reasons."""
+        return self._catalogue.failures()
+
+    def similar(
+        self,
+        file_or_id: str | os.PathLike[str],
+        *,
+        n: int = 10,
+        max_per_artist: int | None = 3,
+        max_per_album: int | None = 2,
+    ) -> SimilarTracks:
+        """Return the tracks that sound most like one.
+
+        Parameters
+        ----------
+        file_or_id
+            A file, in the library or not, or the `audio_id` of a track (8 digits may do).
+        n
+            How many, at most.
+        max_per_artist, max_per_album
+            How many may be by one artist, and from one album; None for any number.
+
+        Raises
+        ------
+        InputError
+            If `n` is below 1.
+        TrackNotFoundError
+            If there is no such file or track, or nothing is to be heard in it.
+        DecodeError
+            If the file is not in the library and gives no sound.
+        """
+        if n < 1:
+            raise InputError(f"cannot return {n} tracks. Ask for at least 1.")
+        space = self._space
+        query, place = self._locate(file_or_id)
+        row = space.row_of.get(query.audio_id)
+        found = nearest(
+            space.places,
+            space.facts,
+            place,
+            _facts(query),
+            n=n,
+            exclude=() if row is None else (row,),
+            max_per_artist=max_per_artist,
+            max_per_album=max_per_album,
+        )
+        return SimilarTracks(
+            query, [SimilarTrack(space.tracks[k.index], k.distance) for k in found]
+        )
+
+    def playlist(
+        self,
+        like: Sequence[str | os.PathLike[str]],
+        *,
+        n: int | None = None,
+        minutes: float | None = None,
+    ) -> list[Track]:
+        """Return a playlist that begins with some tracks and goes on with what sounds like them.
+
+        Parameters
+        ----------
+        like
+            Files, in the library or not, or `audio_id`s.
+        n
+            How many tracks, those in `like` included.
+        minutes
+            Or how long, at most. 60 if neither is given.
+
+        Raises
+        ------
+        InputError
+            If `like` is empty, or both or impossible lengths are given.
+        TrackNotFoundError, DecodeError
+            As for `similar`.
+        """
+        if not like:
+            raise InputError("a playlist needs a track to begin with. Name one: --like FILE")
+        if n is not None and minutes is not None:
+            raise InputError("a playlist has a number of tracks or of minutes, not both.")
+        if n is None and minutes is None:
+            minutes = 60.0
+        if (n is not None and n < 1) or (minutes is not None and not minutes > 0):
+            raise InputError(
+                f"a playlist cannot hold {n if minutes is None else minutes}. Ask for more."
+            )
+        space = self._space
+        tracks, places, seeds = list(space.tracks), [space.places], []
+        for file_or_id in like:
+            track, place = self._locate(file_or_id)
+            row = space.row_of.get(track.audio_id)
+            if row is None:
+                row = len(tracks)
+                tracks.append(track)
+                places.append(place[np.newaxis])
+            seeds.append(row)
+        rows = compose_playlist(
+            np.concatenate(places),
+            [_facts(track) for track in tracks],
+            seeds,
+            n=n,
+            duration_s=None if minutes is None else minutes * 60,
+        )
+        return [tracks[row] for row in rows]
+
+    def write_playlist(self, path: str | os.PathLike[str], tracks: Sequence[Track]) -> None:
+        """Write tracks as an ``.m3u8`` playlist; see `tonotope.library.m3u.write_m3u8`."""
+        write_m3u8(path, tracks)
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        if self._open is None:
+            self._open = Catalogue(self._path)
+        return self._open
+
+    @property
+    def _space(self) -> _Space:
+        if self._placed is None:
+            self._placed = self._place_tracks()
+        return self._placed
+
+    def _place_tracks(self) -> _Space:
+        catalogue, model_id = self._catalogue, self._card.model_id
+        table = catalogue.table(FEATURE_VERSION, model_id)
+        if not table.tracks:
+            if catalogue.n_out_of_date(FEATURE_VERSION, model_id):
+                reason = "was made by another version of Tonotope. Scan its folders again"
+            else:
+                reason = "holds no track that can be compared. Add some: tonotope scan FOLDER"
+            raise LibraryError(f"library '{catalogue.path}' {reason}.")
+        space = SimilaritySpace((table.summaries.shape[1], table.embeddings.shape[1]))
+        places = space.fit_transform(np.hstack([table.summaries, table.embeddings]))
+        row_of = {track.audio_id: row for row, track in enumerate(table.tracks)}
+        return _Space(space, table.tracks, [_facts(t) for t in table.tracks], places, row_of)
+
+    def _locate(self, file_or_id: str | os.PathLike[str]) -> tuple[Track, NDArray[np.float32]]:
+        """Return a track and its place: from the library, or by listening to the file."""
+        name = os.fspath(file_or_id)
+        path = os.path.abspath(Path(name).expanduser())  # noqa: PTH100 - links stay as they are
+        audio_id = self._catalogue.audio_id_at(path) or self._audio_id_of(name, path)
+        row = self._space.row_of.get(audio_id)
+        if row is not None:
+            return self._space.tracks[row], self._space.places[row]
+        if not Path(path).exists():
+            raise TrackNotFoundError(
+                f"track '{name}' has no file any more, or nothing is to be heard in it. "
+                "Name another."
+            )
+        return self._listen(path)
+
+    def _audio_id_of(self, name: str, path: str) -> str:
+        if os.path.lexists(path):
+            from tonotope.audio import identify
+
+            return identify(path).audio_id
+        matches = self._catalogue.audio_ids_like(name) if _AUDIO_ID.fullmatch(name) else []
+        if len(matches) == 1:
+            return matches[0]
+        reason = (
+            "is the beginning of more than one track's id. Give more of its digits"
+            if matches
+            else "is neither a file nor the id of a track in the library. Check its spelling"
+        )
+        raise TrackNotFoundError(f"'{name}' {reason}.")
+
+    def _listen(self, path: str) -> tuple[Track, NDArray[np.float32]]:
+        from tonotope.analysis import analyze
+        from tonotope.audio import read_tags
+
+        analysis = analyze(path)
+        if analysis.embedding is None:
+            raise TrackNotFoundError(f"nothing is to be heard in '{path}'. Name another.")
+        tags = read_tags(path)
+        track = Track(
+            audio_id=analysis.audio.audio_id,
+            path=path,
+            title=tags.title,
+            artist=tags.artist or tags.album_artist,
+            album=tags.album,
+            duration_s=analysis.audio.duration_s,
+        )
+        vector = np.concatenate([analysis.summary, analysis.embedding])
+        return track, self._space.space.transform(vector[np.newaxis])[0]
+
+
+def _facts(track: Track) -> TrackFacts:
+    return TrackFacts(
+        artist=None if track.artist is None else track.artist.casefold(),
+        album=None if track.album is None else track.album.casefold(),
+        duration_s=track.duration_s,
+    )
