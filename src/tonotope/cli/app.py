@@ -6,11 +6,19 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
+from tonotope.cli.demo_music import demo_music
+from tonotope.cli.failures import failures
+from tonotope.cli.genre import genre
+from tonotope.cli.playlist import playlist
+from tonotope.cli.scan import scan
+from tonotope.cli.similar import similar
+from tonotope.cli.status import status
 from tonotope.errors import TonotopeError
 
 __all__ = ["app", "main"]
@@ -21,51 +29,67 @@ EXIT_INTERRUPTED = 130
 
 _HELP = """Listens to a music library: genres, neighbours and playlists from the sound alone.
 
-Everything happens on this machine; your music is only ever read.
+Everything happens on this machine; your music is only ever read."""
 
-Examples:
+_EXAMPLES = """Examples:
 
-`tonotope scan ~/Music`
-Listen to a folder; the next time, only to what is new.
-
-`tonotope similar ~/Music/song.mp3`
-What in the library sounds like it.
-
-`tonotope playlist --like ~/Music/song.mp3 --minutes 60 --out mix.m3u8`
-An hour that begins with it.
-
-`tonotope genre song.mp3 --over-time`
-Which genres, and where in the track. Needs no library.
+  tonotope scan ~/Music
+      Listen to a folder; the next time, only to what is new.
+  tonotope similar ~/Music/song.mp3
+      What in the library sounds like it.
+  tonotope playlist --like ~/Music/song.mp3 --minutes 60 --out mix.m3u8
+      An hour that begins with it.
+  tonotope genre song.mp3 --over-time
+      Which genres, and where in the track. Needs no library.
 """
 
 
 def _version() -> str:
-    from tonotope import __version__
-
-    return __version__
+    return version("tonotope")
 
 
 app = App(
     name="tonotope",
     help=_HELP,
-    help_format="markdown",
+    help_epilogue=_EXAMPLES,
+    help_format="plaintext",
     version=_version,
     result_action="return_value",
 )
 
-# Each is imported when it is called: `tonotope --help` waits for none of them.
-for _name, _help in {
-    "scan": "Listen to folders of music and keep what was heard.",
-    "genre": "Name the genres of files.",
-    "similar": "Find what sounds like a track.",
-    "playlist": "Write a playlist of what sounds like some tracks.",
-    "status": "Show what the library holds.",
-    "failures": "Show which files gave nothing, and why.",
-    "demo-music": "Write a small library of made-up music to try things on.",
-}.items():
-    app.command(
-        f"tonotope.cli.{_name.replace('-', '_')}:{_name.replace('-', '_')}", name=_name, help=_help
-    )
+# These modules import the rooms when their command runs: `--help` waits for none of them.
+_EXAMPLES_OF: dict[Callable[..., int | None], str] = {
+    scan: """
+  tonotope scan ~/Music
+  tonotope scan ~/Music /media/usb --jobs 2 --nice 10
+  tonotope scan ~/Music --retry-failed --json
+""",
+    genre: """
+  tonotope genre song.mp3
+  tonotope genre *.flac --top 5
+  tonotope genre symphony.ogg --over-time
+""",
+    similar: """
+  tonotope similar ~/Music/song.mp3
+  tonotope similar song.mp3 --n 20 --per-artist 1 --json
+""",
+    playlist: """
+  tonotope playlist --like song.mp3 --minutes 60 --out mix.m3u8
+  tonotope playlist --like one.mp3 other.flac --n 25 --out mix.m3u8
+""",
+    status: """
+  tonotope status
+  tonotope status --library /media/usb/music.db --json
+""",
+    failures: """
+  tonotope failures
+""",
+    demo_music: """
+  tonotope demo-music demo-music
+""",
+}
+for _command, _examples in _EXAMPLES_OF.items():
+    app.command(_command, help_epilogue=f"Examples:\n{_examples}")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -88,9 +112,7 @@ def run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in arguments
     try:
-        status = app(
-            [a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False
-        )
+        code = app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _complain(_usage_message(error), EXIT_USAGE)
     except KeyboardInterrupt:
@@ -111,7 +133,7 @@ def run(arguments: list[str]) -> int:
             f"an error of Tonotope itself: {reason}. Please report it with the output of --debug.",
             EXIT_FAILED,
         )
-    return status if isinstance(status, int) else 0
+    return code if isinstance(code, int) else 0
 
 
 def _usage_message(error: CycloptsError) -> str:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tonotope.cli.options import JsonOption
 from tonotope.cli.output import print_json
-from tonotope.cli.progress import counting
-from tonotope.demo import write_demo_music
 
 __all__ = ["demo_music"]
 
@@ -22,6 +20,9 @@ def demo_music(out: Path, /, *, seed: int = 0, json: JsonOption = False) -> None
     seed
         The same number gives the same music.
     """
+    from tonotope.cli.progress import counting
+    from tonotope.demo import write_demo_music
+
     with counting("Composing") as advance:
         paths = write_demo_music(
             out, seed=seed, on_written=lambda path, done, total: advance(done, total)

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from tonotope.cli.options import JsonOption, LibraryOption
 from tonotope.cli.output import print_json
-from tonotope.session import Library
 
 __all__ = ["failures"]
 
 
 def failures(*, library: LibraryOption = None, json: JsonOption = False) -> None:
     """Show which files gave nothing, why, and what can be done about it."""
+    from tonotope.session import Library
+
     with Library(library) as opened:
         records = opened.failures()
     if json:

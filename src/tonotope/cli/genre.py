@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from cyclopts import Parameter
 
-from tonotope.analysis import GenreShare, TrackAnalysis, analyze, ranked_genres
 from tonotope.cli.options import JsonOption
 from tonotope.cli.output import duration, print_json
 from tonotope.errors import DecodeError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tonotope.analysis import GenreShare, TrackAnalysis
 
 __all__ = ["genre"]
 
@@ -35,6 +38,8 @@ def genre(
     over_time
         Also show each window of 30 s.
     """
+    from tonotope.analysis import analyze
+
     if top < 1:
         raise InputError(f"cannot name {top} genres. Use --top 1 or more.")
     documents = []
@@ -71,6 +76,8 @@ def _shares(genres: list[GenreShare]) -> list[dict[str, Any]]:
 
 
 def _windows(analysis: TrackAnalysis) -> list[tuple[np.float32, list[GenreShare]]]:
+    from tonotope.analysis import ranked_genres
+
     return [
         (start_s, ranked_genres(analysis.labels, probabilities))
         for start_s, probabilities in zip(

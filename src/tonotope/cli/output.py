@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tonotope.library.catalogue import Track
+if TYPE_CHECKING:
+    from tonotope.library.catalogue import Track
 
 __all__ = ["duration", "print_json", "track_document"]
 

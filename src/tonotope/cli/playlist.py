@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption
 from tonotope.cli.output import duration, print_json, track_document
-from tonotope.session import Library
 
 __all__ = ["playlist"]
 
@@ -38,6 +37,8 @@ def playlist(
     n
         How many tracks.
     """
+    from tonotope.session import Library
+
     with Library(library) as opened:
         tracks = opened.playlist(like, n=n, minutes=minutes)
         opened.write_playlist(out, tracks)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption
 from tonotope.cli.output import print_json
-from tonotope.cli.progress import scanning
-from tonotope.library.summary import ScanProgress, ScanSummary
-from tonotope.session import Library
+
+if TYPE_CHECKING:
+    from tonotope.library.summary import ScanProgress, ScanSummary
 
 __all__ = ["scan"]
 
@@ -44,6 +44,9 @@ def scan(
     retry_failed
         Try again what failed in an earlier scan and has not changed since.
     """
+    from tonotope.cli.progress import scanning
+    from tonotope.session import Library
+
     last: ScanProgress | None = None
     with Library(library) as opened, scanning() as show:
 

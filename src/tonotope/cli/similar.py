@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tonotope.cli.options import JsonOption, LibraryOption
 from tonotope.cli.output import duration, print_json, track_document
-from tonotope.session import Library, SimilarTracks
+
+if TYPE_CHECKING:
+    from tonotope.session import SimilarTracks
 
 __all__ = ["similar"]
 
@@ -32,6 +36,8 @@ def similar(
     per_album
         How many of them may be from one album; 0 for any number.
     """
+    from tonotope.session import Library
+
     with Library(library) as opened:
         found = opened.similar(
             file_or_id, n=n, max_per_artist=per_artist or None, max_per_album=per_album or None

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from tonotope.cli.options import JsonOption, LibraryOption
 from tonotope.cli.output import print_json
-from tonotope.session import Library
 
 __all__ = ["status"]
 
 
 def status(*, library: LibraryOption = None, json: JsonOption = False) -> None:
     """Show what the library holds."""
+    from tonotope.session import Library
+
     with Library(library) as opened:
         held = opened.status()
     if json:
