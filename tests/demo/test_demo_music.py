@@ -142,7 +142,7 @@ def test_styles_are_what_they_are_called(sounds):
     for piece, sound in zip(PIECES, sounds, strict=True):
         by_style[STYLES[piece.style].genre].append(sound)
     assert all(attacks_per_s(*s) < 0.1 for s in by_style["Ambient"])
-    assert all(attacks_per_s(*s) > 3.0 for s in by_style["House"])
+    assert all(attacks_per_s(*s) > 1.0 for g, v in by_style.items() if g != "Ambient" for s in v)
     assert all(low_share(*s) > 0.45 for s in by_style["House"])
     assert all(low_share(*s) < 0.05 for s in by_style["Waltz"])
     # Distortion fills the spectrum; square waves leave gaps.

@@ -138,8 +138,8 @@ def _drums(
             if step % 8 == 4 and bar >= intro // 2:
                 bus.add(clap, at_s, gain=0.42)
             if step % 4 == 2:
-                bus.add(opened, at_s, gain=0.3, pan=0.2)
-            bus.add(closed, at_s, gain=0.22 * accents[step], pan=-0.25)
+                bus.add(opened, at_s, gain=0.22, pan=0.2)
+            bus.add(closed, at_s, gain=0.17 * accents[step], pan=-0.25)
         if bar == intro or bar - 1 not in beaten:
             bus.add(crash, bar * 4 * sketch.beat_s, gain=0.28)
     return bus.samples
