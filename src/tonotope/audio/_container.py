@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,10 +16,15 @@ from tonotope.audio._formats import DEMUXERS
 from tonotope.audio._source import Source
 from tonotope.errors import DecodeError
 
-__all__ = ["Demuxer", "open_container", "open_demuxer"]
+__all__ = ["Demuxer", "open_container", "open_demuxer", "out_of_memory"]
 
 # Large enough that the calls back into Python cost nothing, small beside everything else.
 _BUFFER_BYTES = 65536
+
+# Containers whose packets carry their place in the sound, counted in samples. In others a gap
+# between two timestamps may be meant.
+_COUNTED_SAMPLES = frozenset({"flac", "ogg"})
+_MIN_GAP_S = 0.1
 
 _OPTIONS = {
     "format_whitelist": ",".join(DEMUXERS),
@@ -48,15 +54,18 @@ class Demuxer:
         self.stream = stream
         self.failed = False
         self.first_offset: int | None = None
-        self._start: int | None = None
-        self._end = 0
+        self.n_gaps = 0
+        self._elapsed = 0
+        self._end: int | None = None
+        self._is_end_known = False
+        self._min_gap = math.inf
+        if self.container_name in _COUNTED_SAMPLES and stream.time_base:
+            self._min_gap = float(_MIN_GAP_S / stream.time_base)
 
     @property
     def packets_s(self) -> float:
         """Length of the packets so far, in seconds, by their own timestamps."""
-        if self._start is None or self.stream.time_base is None:
-            return 0.0
-        return float((self._end - self._start) * self.stream.time_base)
+        return float(self._elapsed * (self.stream.time_base or 0))
 
     @property
     def container_name(self) -> str:
@@ -73,8 +82,8 @@ class Demuxer:
         while True:
             try:
                 packet = next(packets, None)
-            except MemoryError:
-                raise
+            except av.error.MemoryError:
+                raise out_of_memory(self.source) from None
             except (av.FFmpegError, OSError):
                 self.failed = True
                 return
@@ -86,11 +95,27 @@ class Demuxer:
                 yield packet
 
     def _follow(self, packet: Packet[PacketStream]) -> None:
+        duration = packet.duration or 0
         start = self._end if packet.pts is None else packet.pts
-        if self._start is None:
-            self._start = start
+        if start is None or self._end is None:
             self.first_offset = packet.pos
-        self._end = max(self._end, start + (packet.duration or 0))
+            self._end = start = start or 0
+        if start - self._end > self._min_gap and self._is_end_known:
+            self.n_gaps += 1
+        end = start + duration
+        # Timestamps begin anew where one Ogg stream follows another.
+        self._elapsed += end - self._end if end >= self._end else duration
+        self._end = end
+        self._is_end_known = duration > 0
+
+
+def out_of_memory(source: Source) -> DecodeError:
+    """Return the error for a file that FFmpeg cannot get the memory for."""
+    return DecodeError(
+        source.path,
+        "not enough memory, or a damaged header asks for an absurd amount",
+        "Check that it plays; try again with more memory, or restore it.",
+    )
 
 
 def open_container(source: Source) -> InputContainer:
@@ -110,8 +135,8 @@ def open_container(source: Source) -> InputContainer:
             metadata_errors="replace",
             buffer_size=_BUFFER_BYTES,
         )
-    except MemoryError:
-        raise
+    except av.error.MemoryError:
+        raise out_of_memory(source) from None
     except (av.FFmpegError, OSError):
         raise DecodeError(
             source.path,
@@ -131,21 +156,16 @@ def open_demuxer(source: Source) -> Iterator[Demuxer]:
     """
     source.exclude_trailing_tags()
     with open_container(source) as container:
-        stream = _best_audio_stream(container)
-        if stream is None:
+        stream = container.streams.best("audio")
+        if not isinstance(stream, PacketStream) or stream.codec_context is None:
             raise DecodeError(
                 source.path,
-                f"no audio stream (found: {_describe_streams(container)})",
-                "Remove it from the music folder.",
+                f"no audio stream that can be decoded (found: {_describe_streams(container)})"
+                if container.streams.audio
+                else f"no audio stream (found: {_describe_streams(container)})",
+                "Check that it plays; restore it, or remove it from the music folder.",
             )
         yield Demuxer(source, container, stream)
-
-
-def _best_audio_stream(container: InputContainer) -> PacketStream | None:
-    stream = container.streams.best("audio")
-    if isinstance(stream, PacketStream) and stream.codec_context is not None:
-        return stream
-    return None
 
 
 def _describe_streams(container: InputContainer) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from tonotope.audio._container import open_demuxer
+from tonotope.audio._container import open_demuxer, out_of_memory
 from tonotope.audio._identity import PacketHash
 from tonotope.audio._info import AudioInfo, Damage
 from tonotope.audio._mono import batched, to_mono
@@ -116,7 +116,7 @@ class AudioStream:
                 bit_rate_bps=round(8 * packet_hash.n_bytes / self._decoded_s),
                 audio_id=packet_hash.hexdigest(),
                 damage=Damage(
-                    self._packets_skipped,
+                    self._packets_skipped + self._demuxer.n_gaps,
                     self._samples_clipped,
                     is_truncated(self._demuxer, self._decoded_s),
                 ),
@@ -137,8 +137,8 @@ class AudioStream:
                 packet_hash.update(packet)
             try:
                 frames = decoder.decode(packet)
-            except MemoryError:
-                raise
+            except av.error.MemoryError:
+                raise out_of_memory(self._source) from None
             except av.FFmpegError:
                 self._packets_skipped += packet is not None
                 continue

@@ -16,7 +16,8 @@ class Damage:
     Parameters
     ----------
     packets_skipped
-        Encoded packets that the decoder rejected; the sound around them is kept.
+        Encoded packets that the decoder rejected, and gaps where some were missing; the sound
+        around them is kept.
     samples_clipped
         Samples, counted in the channels of the file, that were not numbers or beyond
         any level that music has.
@@ -40,10 +41,10 @@ class Damage:
         """Return the damage in words, or an empty string where there is none."""
         parts = []
         if self.truncated:
-            parts.append("the file ends too early")
+            parts.append("it ends, or cannot be read on, before its end")
         if self.packets_skipped:
             noun = "packet" if self.packets_skipped == 1 else "packets"
-            parts.append(f"{self.packets_skipped} damaged {noun} skipped")
+            parts.append(f"{self.packets_skipped} damaged or missing {noun} skipped")
         if self.samples_clipped:
             noun = "sample" if self.samples_clipped == 1 else "samples"
             parts.append(f"{self.samples_clipped} impossible {noun} clipped")
