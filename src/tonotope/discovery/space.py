@@ -52,7 +52,7 @@ class SimilaritySpace:
         mean = vectors.mean(axis=0, dtype=np.float64)
         spread = vectors.std(axis=0, dtype=np.float64)
         # A column that never changes says nothing; what differs from it later still counts little.
-        spread[spread <= 1e-6 * np.abs(mean)] = np.inf
+        spread[spread <= np.maximum(1e-6 * np.abs(mean), 1e-12)] = np.inf
         widths = np.repeat(self.block_sizes, self.block_sizes)
         weight = np.sqrt(widths * len(self.block_sizes))
         self.mean_: Float32Array = mean.astype(np.float32)

@@ -13,9 +13,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tonotope.analysis import TrackAnalysis
 from tonotope.errors import InputError, LibraryError
 from tonotope.features import FEATURE_VERSION
 from tonotope.library.catalogue import Catalogue
@@ -25,6 +24,9 @@ from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.walk import FoundFile, Walk, check_folders
 from tonotope.library.worker import Identified, analyze_file, identify_file
 from tonotope.library.workers import MEMORY_BYTES, Failure, Outcome, WorkerPool, default_jobs
+
+if TYPE_CHECKING:
+    from tonotope.analysis import TrackAnalysis
 
 __all__ = ["scan_folders"]
 

@@ -6,9 +6,12 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tonotope.analysis import TrackAnalysis, analyze
 from tonotope.audio import AudioIdentity, Tags, identify, read_tags
+
+if TYPE_CHECKING:
+    from tonotope.analysis import TrackAnalysis
 
 __all__ = ["OUT_OF_MEMORY_STATUS", "Identified", "analyze_file", "identify_file", "start_worker"]
 
@@ -33,6 +36,9 @@ def identify_file(path: str) -> Identified:
 
 def analyze_file(path: str) -> TrackAnalysis:
     """Listen to a file."""
+    # Only the workers load the network's runtime, and only where there is something to hear.
+    from tonotope.analysis import analyze
+
     return analyze(path)
 
 
