@@ -69,10 +69,12 @@ def encode_file(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     layout: str | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Encode samples of shape (n_samples, channels); the suffix chooses the container."""
     layout = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
     with av.open(str(path), "w", options=container_options or {}) as container:
+        container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         if codec == "wmav2":
             stream.bit_rate = 128_000

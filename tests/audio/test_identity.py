@@ -81,6 +81,18 @@ def test_tags_around_a_bare_stream_keep_it(copy_of, name, title, id3v1, ape, id3
     assert not stream.info.damage
 
 
+@pytest.mark.parametrize("name", ["a.mp3", "a.aac", "a.flac", "a.wav", "a.tta"])
+def test_a_huge_cover_in_front_keeps_it(copy_of, name):
+    # FFmpeg looks for a known format no further than a megabyte.
+    path = copy_of(name)
+    before = audio_id(path)
+    tags = ID3()
+    tags.add(APIC(encoding=3, mime="image/jpeg", type=3, desc="", data=PICTURE * 30))
+    tags.save(path)
+    assert path.read_bytes().startswith(b"ID3")
+    assert audio_id(path) == before
+
+
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.opus", "flac.ogg"])
 def test_vorbis_comments_keep_it(copy_of, name):
     path = copy_of(name)

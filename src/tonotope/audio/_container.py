@@ -96,6 +96,8 @@ class Demuxer:
 
     def _follow(self, packet: Packet[PacketStream]) -> None:
         duration = packet.duration or 0
+        if packet.pts is None and not duration:
+            return  # what a parser could not cut into frames
         start = self._end if packet.pts is None else packet.pts
         if start is None or self._end is None:
             self.first_offset = packet.pos
@@ -154,7 +156,7 @@ def open_demuxer(source: Source) -> Iterator[Demuxer]:
     DecodeError
         It is in no format that may be read, or has no audio stream.
     """
-    source.exclude_trailing_tags()
+    source.exclude_tags()
     with open_container(source) as container:
         stream = container.streams.best("audio")
         if not isinstance(stream, PacketStream) or stream.codec_context is None:

@@ -24,6 +24,8 @@ _KINDS = (
 )
 
 _ID3V1_BYTES = 128
+_ID3V2_BYTES = 10
+_ID3V2_HAS_FOOTER = 0x10
 # Identifier, version, size without a header, number of items, flags, reserved.
 _APE_FOOTER = struct.Struct("<8sIIII8s")
 _APE_HAS_HEADER = 1 << 31
@@ -69,7 +71,7 @@ class Source:
         except BaseException:
             self.close()
             raise
-        self.size_bytes = status.st_size
+        self._start = 0
         self._end = status.st_size
 
     def _require_sound_possible(self, status: os.stat_result) -> None:
@@ -96,31 +98,52 @@ class Source:
         """Close the file; may be called more than once."""
         self._file.close()
 
+    def exclude_tags(self) -> None:
+        """Leave out the tags that taggers put around a file: ID3v2, ID3v1 and APEv2.
+
+        They belong to no container. FFmpeg recognises no format behind an ID3v2 tag of over a
+        megabyte, a large cover, and demuxers of bare streams (MP3, AAC) pass on as sound whatever
+        looks like a frame in the tags at the end.
+
+        Raises
+        ------
+        DecodeError
+            There is nothing else in the file.
+        """
+        while (header := self.read_at(0, _ID3V2_BYTES)).startswith(b"ID3"):
+            if len(header) < _ID3V2_BYTES:
+                break
+            n_bytes = 0
+            for byte in header[6:]:
+                n_bytes = n_bytes << 7 | byte & 0x7F
+            has_footer = header[5] & _ID3V2_HAS_FOOTER
+            self._start += _ID3V2_BYTES + n_bytes + (_ID3V2_BYTES if has_footer else 0)
+        if self.read_at(self.size_bytes - _ID3V1_BYTES, 3) == b"TAG":
+            self._end -= _ID3V1_BYTES
+        footer = self.read_at(self.size_bytes - _APE_FOOTER.size, _APE_FOOTER.size)
+        if len(footer) == _APE_FOOTER.size and footer.startswith(b"APETAGEX"):
+            _, _, n_bytes, _, flags, _ = _APE_FOOTER.unpack(footer)
+            self._end -= n_bytes + (_APE_FOOTER.size if flags & _APE_HAS_HEADER else 0)
+        if self._end <= self._start:
+            raise DecodeError(self.path, "there is nothing but tags in it", "Restore or remove it.")
+        self.seek(0)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size when it was opened, without what has been excluded."""
+        return self._end - self._start
+
     @property
     def has_shrunk(self) -> bool:
         """Whether the file has become shorter since it was opened."""
-        return os.fstat(self._file.fileno()).st_size < self.size_bytes
-
-    def exclude_trailing_tags(self) -> None:
-        """End before the ID3v1 and APEv2 tags that taggers append to a file.
-
-        They belong to no container. Demuxers of bare streams (MP3, AAC) pass on whatever looks
-        like a frame in them, a cover picture's bytes for instance, as sound.
-        """
-        if self.read_at(self._end - _ID3V1_BYTES, 3) == b"TAG":
-            self._end -= _ID3V1_BYTES
-        footer = self.read_at(self._end - _APE_FOOTER.size, _APE_FOOTER.size)
-        if len(footer) == _APE_FOOTER.size and footer.startswith(b"APETAGEX"):
-            _, _, n_bytes, _, flags, _ = _APE_FOOTER.unpack(footer)
-            if flags & _APE_HAS_HEADER:
-                n_bytes += _APE_FOOTER.size
-            self._end = max(self._end - n_bytes, 0)
+        return os.fstat(self._file.fileno()).st_size < self._end
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         """Return bytes at a place, without moving the position; fewer beyond the ends."""
         if offset < 0:
             return b""
-        return os.pread(self._file.fileno(), n_bytes, offset)
+        n_bytes = max(min(n_bytes, self.size_bytes - offset), 0)
+        return os.pread(self._file.fileno(), n_bytes, self._start + offset)
 
     def read(self, n_bytes: int) -> bytes:
         """Return the next bytes, empty at the end; called by FFmpeg."""
@@ -132,13 +155,19 @@ class Source:
         A damaged header sends FFmpeg to impossible positions. It expects a negative number then;
         an exception would surface later, at a call that has nothing to do with it.
         """
+        if whence == os.SEEK_SET:
+            offset += self._start
+        elif whence == os.SEEK_CUR:
+            offset += self._file.tell()
+        else:
+            offset += self._end
+        if offset < self._start:
+            return -1
         try:
-            if whence == os.SEEK_END:
-                return self._file.seek(self._end + offset)
-            return self._file.seek(offset, whence)
+            return self._file.seek(offset) - self._start
         except (OSError, OverflowError):
             return -1
 
     def tell(self) -> int:
         """Return the position; its presence tells PyAV that the file is seekable."""
-        return self._file.tell()
+        return self._file.tell() - self._start
