@@ -23,7 +23,8 @@ quoted() {
     for word in "$@"; do
         case $word in
             '' | *[!A-Za-z0-9_./=:@%+,-]*)
-                word="'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'"
+                word=$(printf '%s' "$word" | LC_ALL=C sed "s/'/'\\\\''/g")
+                word="'$word'"
                 ;;
         esac
         printf '%s%s' "$separator" "$word"
