@@ -77,7 +77,7 @@ for seed in range(int(sys.argv[3])):
 
 def test_flipped_bits(any_format, sample_file, tmp_path):
     """Nothing crashes or hangs; in a process of its own, since a crash would end the tests."""
-    n_files = 16
+    n_files = 10
     result = subprocess.run(
         [sys.executable, "-c", FLIP, sample_file(any_format), tmp_path, str(n_files)],
         capture_output=True,

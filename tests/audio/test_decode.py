@@ -6,6 +6,7 @@ import os
 import pickle
 from pathlib import Path
 
+import av
 import librosa
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tonotope.audio import SAMPLE_RATE_HZ, AudioInfo, decode, identify
+from tonotope.audio._resample import Resampler
 from tonotope.errors import DecodeError
 
 
@@ -53,13 +55,16 @@ def test_agrees_with_librosa(tmp_path, sound, suffix, subtype, rate_hz, channels
     assert not info.damage
 
 
-def test_blocks_are_mono_float32_and_short(sample_file):
-    with decode(sample_file("a.flac")) as stream:
+@pytest.mark.parametrize("rate_hz", [22050, 44100])
+def test_blocks_are_mono_float32_and_short(tmp_path, sound, rate_hz):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, sound(8, rate_hz, 2), rate_hz)
+    with decode(path) as stream:
         for block in stream:
             assert block.dtype == np.float32
             assert block.ndim == 1
             assert block.flags.c_contiguous
-            assert len(block) <= 3 * SAMPLE_RATE_HZ
+            assert 0 < len(block) <= 3 * SAMPLE_RATE_HZ
 
 
 def test_every_format_sounds_as_it_was_encoded(any_format, sample_file):
@@ -96,6 +101,11 @@ def test_every_format_sounds_as_it_was_encoded(any_format, sample_file):
 def test_info_names_the_format(sample_file, name, container, codec):
     _, info = decode_all(sample_file(name))
     assert (info.container, info.codec, info.channels) == (container, codec, 2)
+
+
+def test_the_decoder_is_emptied_at_the_end(sample_file):
+    # WMA is decoded one frame behind: 46 ms would be missing.
+    assert decode_all(sample_file("a.wma"))[1].duration_s > 5.98
 
 
 def test_suffix_may_lie(sample_file, tmp_path):
@@ -181,8 +191,6 @@ def test_video_with_an_audio_track_is_heard(tmp_path, sound):
 
 
 def write_video(path: Path, samples) -> None:
-    import av
-
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=25)
         video.width = video.height = 64
@@ -343,8 +351,6 @@ def test_any_wav_gives_finite_samples_of_the_right_length(
     cuts=st.lists(st.integers(1, 20_000), min_size=1, max_size=8),
 )
 def test_resampling_does_not_depend_on_how_samples_are_cut(rate_hz, cuts):
-    from tonotope.audio._resample import Resampler
-
     n_samples = sum(cuts)
     samples = np.random.default_rng(n_samples).uniform(-1, 1, n_samples).astype(np.float32)
     whole, pieces = Resampler(rate_hz), Resampler(rate_hz)

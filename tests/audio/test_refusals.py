@@ -154,6 +154,14 @@ def test_playlists_open_nothing_else(sample_file, tmp_path, suffix, playlist):
             server.accept()
 
 
+def test_picture_is_not_even_opened(tmp_path):
+    # Only demuxers that can hold sound are allowed: no picture decoder meets the file.
+    gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+    path = tmp_path / "picture.mp3"
+    path.write_bytes(gif)
+    assert_refused(path, "not an audio file")
+
+
 def test_cover_without_sound(tmp_path):
     import av
 

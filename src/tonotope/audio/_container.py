@@ -46,6 +46,14 @@ class Demuxer:
     stream
         The stream that is heard.
 
+    Attributes
+    ----------
+    failed : bool
+        Whether the packets ended with an error.
+    first_offset : int or None
+        Where in the file the first packet lies, in bytes.
+    n_gaps : int
+        How many times packets were missing between two others.
     """
 
     def __init__(self, source: Source, container: InputContainer, stream: PacketStream) -> None:

@@ -98,8 +98,9 @@ class AudioStream:
             packet_hash = PacketHash(self._demuxer)
             silence = SilenceMeter()
             for block in self._resampled(self._mono(self._frames(packet_hash))):
-                silence.update(block)
-                yield block
+                if len(block):
+                    silence.update(block)
+                    yield block
             if self._format is None or self._is_noise():
                 raise DecodeError(
                     self._path,
@@ -187,8 +188,8 @@ def decode(path: str | PathLike[str]) -> AudioStream:
     Returns
     -------
     AudioStream
-        Iterating over it gives C-contiguous blocks of shape ``(n_samples,)``, about two seconds
-        each (the last one of a stream is shorter); afterwards its ``info`` says what the file was.
+        Iterating over it gives C-contiguous blocks of shape ``(n_samples,)``, never empty, about
+        two seconds each (the last one is shorter); afterwards its ``info`` says what the file was.
 
     Raises
     ------

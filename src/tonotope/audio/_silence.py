@@ -31,11 +31,11 @@ class SilenceMeter:
 
     def update(self, block: NDArray[np.float32]) -> None:
         """Take the next samples."""
-        if len(block) and max(block.max(), -block.min()) > _THRESHOLD:
-            audible = np.flatnonzero(np.abs(block) > _THRESHOLD)
+        audible = np.abs(block) > _THRESHOLD
+        if audible.any():
             if self._first is None:
-                self._first = self._n_samples + int(audible[0])
-            self._last = self._n_samples + int(audible[-1])
+                self._first = self._n_samples + int(audible.argmax())
+            self._last = self._n_samples + len(block) - 1 - int(audible[::-1].argmax())
         self._n_samples += len(block)
 
     def result(self) -> Silence:
