@@ -57,7 +57,7 @@ for seed in range(int(sys.argv[3])):
     if seed % 2:
         at = rng.integers(0, min(len(data), 1000), 3)
     else:
-        at = rng.integers(min(len(data) // 2, 10_000), len(data), 3 * 10 ** rng.integers(3))
+        at = rng.integers(min(len(data) // 2, 10_000), len(data), 10 ** rng.integers(3))
     damaged[at] ^= (1 << rng.integers(0, 8, len(at))).astype(np.uint8)
     path = folder / original.name
     path.write_bytes(damaged.tobytes())
