@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +49,42 @@ def data_dir() -> Path:
 def music_dir(data_dir: Path) -> Path:
     """Return the folder with 43 real tracks; only for tests marked ``data``."""
     return data_dir / "music"
+
+
+@pytest.fixture(scope="session")
+def tonotope() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return the command, run in a process of its own."""
+
+    def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tonotope", *map(os.fspath, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_scan() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start scans in process groups of their own; end what is left of them."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tonotope", "scan", *map(os.fspath, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

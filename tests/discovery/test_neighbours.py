@@ -60,7 +60,8 @@ def test_at_most_so_many_by_an_artist() -> None:
 
 
 def test_at_most_so_many_of_an_album_which_is_its_artists_own() -> None:
-    tracks = facts("a", "a", "a", album="greatest hits") + [
+    tracks = [
+        *facts("a", "a", "a", album="greatest hits"),
         TrackFacts("b", "greatest hits", 500.0),
         TrackFacts(None, None, 600.0),
     ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
 
@@ -79,6 +80,8 @@ class WorkerPool:
         )
         for name in _THREAD_SETTINGS:
             os.environ.setdefault(name, "1")
+        # Its start would take back the mask that `submit` sets.
+        resource_tracker.ensure_running()
         self._started = False
 
     def __enter__(self) -> Self:

@@ -1,0 +1,298 @@
+"""Scans of small real libraries by real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from support.libraries import contents, retag, sound, write
+from tonotope.audio import AUDIO_SUFFIXES
+
+Run = Callable[..., CompletedProcess[str]]
+
+COUNTS = ("files", "analysed", "unchanged", "moved", "duplicates", "failed", "damaged")
+
+
+@pytest.fixture
+def scan(tonotope: Run, tmp_path: Path) -> Callable[..., dict[str, int]]:
+    """Scan ``tmp_path/music`` into ``tmp_path/l.db``; return the counts that are not 0."""
+
+    def run(*options: str) -> dict[str, int]:
+        done = tonotope(
+            "scan", tmp_path / "music", "--library", tmp_path / "l.db", "--json", *options
+        )
+        assert done.returncode == 0, done.stderr
+        summary: dict[str, Any] = json.loads(done.stdout)
+        assert set(summary) == {*COUNTS, "seconds"}
+        kinds = ("analysed", "unchanged", "moved", "duplicates", "failed")
+        assert summary["files"] == sum(summary[kind] for kind in kinds)
+        return {name: summary[name] for name in COUNTS if summary[name]}
+
+    return run
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    for number, suffix in enumerate(["mp3", "flac", "ogg", "wav"]):
+        write(folder / f"{number} song.{suffix}", seed=number)
+    for number, suffix in enumerate(["mp3", "flac", "ogg"]):
+        retag(folder / f"{number} song.{suffix}", title=f"Song {number}", artist="Some One")
+    return folder
+
+
+def files(tmp_path: Path) -> dict[str, tuple[str, bool]]:
+    """Return audio_id and presence of each file, by name."""
+    rows = contents(tmp_path / "l.db")["files"]
+    return {Path(row[0]).name: (row[4], bool(row[5])) for row in rows}
+
+
+def test_everything_is_heard_once(scan, music: Path, tmp_path: Path) -> None:
+    assert scan() == {"files": 4, "analysed": 4}
+    first = contents(tmp_path / "l.db")
+    assert len(first["tracks"]) == len(first["files"]) == 4
+    titles = {Path(row[0]).name: row[1:3] for row in first["tags"]}
+    assert titles["1 song.flac"] == ("Song 1", "Some One")
+    assert titles["3 song.wav"] == (None, None)
+    assert scan() == {"files": 4, "unchanged": 4}
+    assert contents(tmp_path / "l.db") == first
+
+
+def test_nothing_is_written_beside_the_music(scan, music: Path) -> None:
+    before = {path: path.stat() for path in music.rglob("*")}
+    scan()
+    after = {path: path.stat() for path in music.rglob("*")}
+    assert {p: (s.st_size, s.st_mtime_ns) for p, s in before.items()} == {
+        p: (s.st_size, s.st_mtime_ns) for p, s in after.items()
+    }
+
+
+def test_renamed_and_moved_files_are_recognised(scan, music: Path, tmp_path: Path) -> None:
+    scan()
+    before = files(tmp_path)
+    (music / "deep" / "er").mkdir(parents=True)
+    (music / "0 song.mp3").rename(music / "renamed.mp3")
+    (music / "1 song.flac").rename(music / "deep" / "er" / "1 song.flac")
+    assert scan() == {"files": 4, "moved": 2, "unchanged": 2}
+    after = files(tmp_path)
+    assert after["renamed.mp3"] == before["0 song.mp3"]
+    assert len(after) == 4
+
+
+def test_retagged_files_are_not_heard_again(scan, music: Path, tmp_path: Path) -> None:
+    scan()
+    retag(music / "0 song.mp3", title="Another title " * 40)
+    retag(music / "2 song.ogg", artist="Somebody Else")
+    assert scan() == {"files": 4, "unchanged": 4}
+    tags = {Path(row[0]).name: row[1:3] for row in contents(tmp_path / "l.db")["tags"]}
+    assert tags["2 song.ogg"] == ("Song 2", "Somebody Else")
+    assert tags["0 song.mp3"][0].startswith("Another title")
+
+
+def test_all_renamed_and_half_retagged(scan, music: Path, tmp_path: Path) -> None:
+    scan()
+    tracks = contents(tmp_path / "l.db")["tracks"]
+    for number, path in enumerate(sorted(music.iterdir())):
+        if number % 2 == 0:
+            retag(path, title="new")
+        path.rename(music / f"new name {path.name}")
+    assert scan() == {"files": 4, "moved": 4}
+    assert contents(tmp_path / "l.db")["tracks"] == tracks
+
+
+def test_files_that_swap_names(scan, music: Path, tmp_path: Path) -> None:
+    scan()
+    before = files(tmp_path)
+    a, b, aside = music / "0 song.mp3", music / "swap.mp3", music / "aside"
+    write(b, seed=77)
+    scan()
+    before = files(tmp_path)
+    a.rename(aside)
+    b.rename(a)
+    aside.rename(b)
+    os.utime(a, ns=(1, 1))
+    os.utime(b, ns=(2, 2))
+    assert scan() == {"files": 5, "moved": 2, "unchanged": 3}
+    after = files(tmp_path)
+    assert after["0 song.mp3"] == before["swap.mp3"]
+    assert after["swap.mp3"] == before["0 song.mp3"]
+
+
+def test_two_copies_are_one_track_with_two_files(scan, music: Path, tmp_path: Path) -> None:
+    # Both are new: whichever a worker meets first is heard, the other waits for it.
+    shutil.copy(music / "0 song.mp3", music / "9 copy.mp3")
+    assert scan() == {"files": 5, "analysed": 4, "duplicates": 1}
+    assert scan() == {"files": 5, "unchanged": 5}
+    shutil.copy(music / "1 song.flac", music / "later copy.flac")
+    assert scan() == {"files": 6, "unchanged": 5, "duplicates": 1}
+    held = files(tmp_path)
+    assert held["0 song.mp3"] == held["9 copy.mp3"]
+    assert held["1 song.flac"] == held["later copy.flac"]
+    assert len(contents(tmp_path / "l.db")["tracks"]) == 4
+
+
+def test_of_two_copies_one_may_go(scan, music: Path, tmp_path: Path) -> None:
+    shutil.copy(music / "0 song.mp3", music / "copy.mp3")
+    scan()
+    (music / "0 song.mp3").unlink()
+    assert scan() == {"files": 4, "unchanged": 4}
+    assert files(tmp_path)["copy.mp3"][1]
+
+
+def test_deleted_files_are_marked_and_come_back_unheard(
+    scan, music: Path, tmp_path: Path, tonotope: Run
+) -> None:
+    scan()
+    state = (music / "0 song.mp3").stat()
+    content = (music / "0 song.mp3").read_bytes()
+    (music / "0 song.mp3").unlink()
+    assert scan() == {"files": 3, "unchanged": 3}
+    assert files(tmp_path)["0 song.mp3"][1] is False
+    status = json.loads(tonotope("status", "--library", tmp_path / "l.db", "--json").stdout)
+    assert (status["files"], status["tracks"], status["missing"]) == (3, 3, 1)
+    (music / "0 song.mp3").write_bytes(content)
+    os.utime(music / "0 song.mp3", ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert scan() == {"files": 4, "unchanged": 4}
+    assert files(tmp_path)["0 song.mp3"][1] is True
+
+
+def test_another_folder_marks_nothing_as_missing(
+    scan, music: Path, tmp_path: Path, tonotope: Run
+) -> None:
+    scan()
+    other = tmp_path / "music 2"  # whose name begins with the other's
+    write(other / "x.wav", seed=50)
+    tonotope("scan", other, "--library", tmp_path / "l.db")
+    assert all(present for _, present in files(tmp_path).values())
+
+
+def test_a_changed_sound_is_heard_again(scan, music: Path, tmp_path: Path) -> None:
+    scan()
+    before = files(tmp_path)["3 song.wav"]
+    write(music / "3 song.wav", seed=99)
+    assert scan() == {"files": 4, "analysed": 1, "unchanged": 3}
+    assert files(tmp_path)["3 song.wav"] != before
+
+
+def test_a_failure_costs_one_file_and_is_remembered(
+    scan, music: Path, tmp_path: Path, tonotope: Run
+) -> None:
+    bad = music / "bad.mp3"
+    bad.write_text("these are words and no music\n" * 100)
+    assert scan() == {"files": 5, "analysed": 4, "failed": 1}
+    ((path, _, _, reason),) = contents(tmp_path / "l.db")["failures"]
+    assert (path, bool(reason)) == (str(bad), True)
+    shown = tonotope("failures", "--library", tmp_path / "l.db")
+    assert shown.stdout.startswith(f"{bad}\n    {reason}. ")
+    times = json.loads(tonotope("failures", "--library", tmp_path / "l.db", "--json").stdout)
+    # Not tried again until it changes, or until asked to.
+    assert scan() == {"files": 5, "unchanged": 4, "failed": 1}
+    again = json.loads(tonotope("failures", "--library", tmp_path / "l.db", "--json").stdout)
+    assert again == times
+    assert scan("--retry-failed") == {"files": 5, "unchanged": 4, "failed": 1}
+    write(bad, seed=60)
+    assert scan() == {"files": 5, "unchanged": 4, "analysed": 1}
+    assert contents(tmp_path / "l.db")["failures"] == []
+
+
+def test_a_failure_that_is_gone_is_forgotten(scan, music: Path, tmp_path: Path) -> None:
+    (music / "bad.mp3").write_bytes(b"")
+    scan()
+    (music / "bad.mp3").unlink()
+    scan()
+    assert contents(tmp_path / "l.db")["failures"] == []
+
+
+def test_a_good_file_that_goes_bad(scan, music: Path, tmp_path: Path, tonotope: Run) -> None:
+    scan()
+    (music / "3 song.wav").write_bytes(b"RIFF")
+    assert scan() == {"files": 4, "unchanged": 3, "failed": 1}
+    status = json.loads(tonotope("status", "--library", tmp_path / "l.db", "--json").stdout)
+    assert (status["files"], status["failed"], status["missing"]) == (3, 1, 0)
+
+
+def test_damage_is_counted_and_kept(scan, music: Path, tonotope: Run, tmp_path: Path) -> None:
+    flac = music / "1 song.flac"
+    flac.write_bytes(flac.read_bytes()[: flac.stat().st_size // 2])
+    assert scan() == {"files": 4, "analysed": 4, "damaged": 1}
+    status = json.loads(tonotope("status", "--library", tmp_path / "l.db", "--json").stdout)
+    assert status["damaged"] == 1
+
+
+def test_a_pipe_and_a_circle_of_links_fail_with_a_reason(scan, music: Path, tmp_path: Path) -> None:
+    os.mkfifo(music / "pipe.mp3")
+    (music / "loop.mp3").symlink_to(music / "loop.mp3")
+    assert scan() == {"files": 6, "analysed": 4, "failed": 2}
+    reasons = {Path(row[0]).name: row[3] for row in contents(tmp_path / "l.db")["failures"]}
+    assert set(reasons) == {"pipe.mp3", "loop.mp3"}
+
+
+def test_silence_is_a_track_that_is_like_nothing(
+    scan, music: Path, tmp_path: Path, tonotope: Run
+) -> None:
+    import soundfile
+
+    soundfile.write(music / "silence.wav", 0 * sound(0), 22050)
+    assert scan() == {"files": 5, "analysed": 5}
+    library = tmp_path / "l.db"
+    found = tonotope("similar", music / "0 song.mp3", "--library", library, "--json")
+    paths = {k["path"] for k in json.loads(found.stdout)["neighbours"]}
+    assert str(music / "silence.wav") not in paths
+    asked = tonotope("similar", music / "silence.wav", "--library", library)
+    assert asked.returncode == 1
+    assert "nothing is to be heard in" in asked.stderr
+
+
+def test_two_jobs_give_what_one_gives(scan, music: Path, tmp_path: Path) -> None:
+    scan("--jobs", "1")
+    one = contents(tmp_path / "l.db")
+    (tmp_path / "l.db").unlink()
+    scan("--jobs", "2", "--nice", "5")
+    assert contents(tmp_path / "l.db") == one
+
+
+def test_what_an_older_version_heard_is_heard_again(scan, music: Path, tmp_path: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    scan()
+    first = contents(tmp_path / "l.db")
+    with closing(sqlite3.connect(tmp_path / "l.db")) as connection:
+        connection.execute("UPDATE tracks SET feature_version = 0, summary = x''")
+        connection.commit()
+    assert scan() == {"files": 4, "analysed": 4}
+    assert contents(tmp_path / "l.db") == first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--jobs", "0"], "0 processes"), (["--nice", "20"], "20 nice")],
+)
+def test_numbers_out_of_range(
+    tonotope: Run, music: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    done = tonotope("scan", music, "--library", tmp_path / "l.db", *options)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_formats_that_are_scanned() -> None:
+    assert {".mp3", ".flac", ".ogg", ".opus", ".m4a", ".wav", ".webm", ".wma"} <= AUDIO_SUFFIXES
+
+
+@pytest.mark.data
+def test_the_real_library_without_a_failure(tonotope: Run, music_dir: Path, tmp_path: Path) -> None:
+    done = tonotope("scan", music_dir, "--library", tmp_path / "l.db", "--json")
+    summary = json.loads(done.stdout)
+    assert {name: summary[name] for name in COUNTS if summary[name]} == {
+        "files": 43,
+        "analysed": 43,
+    }
