@@ -343,8 +343,7 @@ class Library:
 
 
 def _facts(track: Track) -> TrackFacts:
-    return TrackFacts(
-        artist=None if track.artist is None else track.artist.casefold(),
-        album=None if track.album is None else track.album.casefold(),
-        duration_s=track.duration_s,
+    title, artist, album = (
+        None if tag is None else tag.casefold() for tag in (track.title, track.artist, track.album)
     )
+    return TrackFacts(title, artist, album, track.duration_s)

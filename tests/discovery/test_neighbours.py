@@ -16,10 +16,10 @@ def line(*positions: float) -> np.ndarray:
 
 def facts(*artists: str | None, album: str | None = None) -> list[TrackFacts]:
     # Different lengths, so that no two are one recording.
-    return [TrackFacts(artist, album, 100.0 + 10 * k) for k, artist in enumerate(artists)]
+    return [TrackFacts(None, artist, album, 100.0 + 10 * k) for k, artist in enumerate(artists)]
 
 
-QUERY = TrackFacts(None, None, 1000.0)
+QUERY = TrackFacts(None, None, None, 1000.0)
 
 
 def test_nearest_first_without_the_query_itself() -> None:
@@ -34,21 +34,36 @@ def test_not_more_than_asked_for() -> None:
 
 def test_another_encoding_of_the_query_is_no_answer() -> None:
     places = line(0.1, 5)
-    tracks = [TrackFacts("a", None, 1000.4), TrackFacts("b", None, 200.0)]
+    tracks = [TrackFacts(None, "a", None, 1000.4), TrackFacts(None, "b", None, 200.0)]
     found = nearest(places, tracks, line(0)[0], QUERY, n=10)
     assert [k.index for k in found] == [1]
 
 
 def test_of_two_encodings_only_the_nearer_is_an_answer() -> None:
-    tracks = [TrackFacts("a", None, 200.0), TrackFacts("a", None, 200.5)]
+    tracks = [TrackFacts(None, "a", None, 200.0), TrackFacts(None, "a", None, 200.5)]
     found = nearest(line(5.1, 5), tracks, line(0)[0], QUERY, n=10)
     assert [k.index for k in found] == [1]
 
 
 def test_a_near_track_of_another_length_is_another_recording() -> None:
-    assert same_recording(0.1, TrackFacts(None, None, 60.0), TrackFacts(None, None, 60.9))
-    assert not same_recording(0.1, TrackFacts(None, None, 60.0), TrackFacts(None, None, 61.1))
-    assert not same_recording(0.9, TrackFacts(None, None, 60.0), TrackFacts(None, None, 60.0))
+    assert same_recording(
+        0.1, TrackFacts(None, None, None, 60.0), TrackFacts(None, None, None, 60.9)
+    )
+    assert not same_recording(
+        0.1, TrackFacts(None, None, None, 60.0), TrackFacts(None, None, None, 61.1)
+    )
+    assert not same_recording(
+        0.9, TrackFacts(None, None, None, 60.0), TrackFacts(None, None, None, 60.0)
+    )
+
+
+def test_one_name_and_length_is_one_recording_however_far_its_encodings_are_apart() -> None:
+    song = TrackFacts("yesterday", "someone", None, 125.0)
+    assert same_recording(1.2, song, TrackFacts("yesterday", "someone", "best of", 125.6))
+    assert not same_recording(1.2, song, TrackFacts("yesterday", "someone", "live", 140.0))
+    assert not same_recording(1.2, song, TrackFacts("yesterday", "another", None, 125.0))
+    nameless = TrackFacts(None, "someone", None, 125.0)
+    assert not same_recording(1.2, nameless, nameless)
 
 
 def test_at_most_so_many_by_an_artist() -> None:
@@ -62,8 +77,8 @@ def test_at_most_so_many_by_an_artist() -> None:
 def test_at_most_so_many_of_an_album_which_is_its_artists_own() -> None:
     tracks = [
         *facts("a", "a", "a", album="greatest hits"),
-        TrackFacts("b", "greatest hits", 500.0),
-        TrackFacts(None, None, 600.0),
+        TrackFacts(None, "b", "greatest hits", 500.0),
+        TrackFacts(None, None, None, 600.0),
     ]
     found = nearest(line(1, 2, 3, 4, 5), tracks, line(0)[0], QUERY, n=9, max_per_album=1)
     assert [k.index for k in found] == [0, 3, 4]

@@ -13,7 +13,7 @@ from tonotope.discovery.playlists import compose_playlist, spread_artists
 
 def library(*tracks: tuple[float, str | None, float]) -> tuple[np.ndarray, list[TrackFacts]]:
     places = np.array([[x] for x, _, _ in tracks], np.float32)
-    return places, [TrackFacts(artist, None, length_s) for _, artist, length_s in tracks]
+    return places, [TrackFacts(None, artist, None, length_s) for _, artist, length_s in tracks]
 
 
 def test_begins_with_the_seed_and_goes_on_with_the_nearest() -> None:

@@ -25,12 +25,13 @@ class TrackFacts:
 
     Attributes
     ----------
-    artist, album
+    title, artist, album
         As they are compared; None where unknown. What is unknown is not the same as anything.
     duration_s
         Length in seconds.
     """
 
+    title: str | None
     artist: str | None
     album: str | None
     duration_s: float
@@ -45,8 +46,15 @@ class Neighbour:
 
 
 def same_recording(distance: float, a: TrackFacts, b: TrackFacts) -> bool:
-    """Whether two tracks are one recording in two encodings: all but equal in sound and length."""
-    return distance < _SAME_DISTANCE and abs(a.duration_s - b.duration_s) < _SAME_DURATION_S
+    """Whether two tracks are one recording in two encodings.
+
+    They are of one length, and sound all but equal or bear the same name: in a library of pieces
+    much alike, the space magnifies what an encoder changes.
+    """
+    if abs(a.duration_s - b.duration_s) >= _SAME_DURATION_S:
+        return False
+    same_name = None not in (a.title, a.artist) and (a.title, a.artist) == (b.title, b.artist)
+    return same_name or distance < _SAME_DISTANCE
 
 
 def nearest(

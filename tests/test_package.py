@@ -1,0 +1,125 @@
+"""The package as a whole: what it exports, how its rooms lie, what is documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tonotope
+from tonotope.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "tonotope"
+
+# From top to bottom: a room imports only from rooms above it.
+ROOMS = (
+    "errors", "audio", "demo", "features", "models", "analysis", "discovery", "library", "session",
+    "cli",
+)  # fmt: skip
+
+
+def test_exported_names() -> None:
+    assert sorted(tonotope.__all__) == [
+        "Library",
+        "TonotopeError",
+        "TrackAnalysis",
+        "__version__",
+        "analyze",
+    ]
+    assert [name for name in dir(tonotope) if not name.startswith("__")] == sorted(
+        name for name in tonotope.__all__ if not name.startswith("__")
+    )
+    for name in tonotope.__all__:
+        assert getattr(tonotope, name)
+        assert getattr(tonotope, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
+        _ = tonotope.analyse
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, tonotope, tonotope.cli\n"
+        "heavy = {'av', 'numpy', 'scipy', 'onnxruntime', 'soxr', 'torch', 'pebble', 'sqlite3'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE))
+)
+def test_rooms_import_only_from_rooms_above(path: Path) -> None:
+    room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    if room in ("__init__", "__main__"):
+        return
+    assert room in ROOMS
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = [node.module or ""]
+        for name in names:
+            assert name.split(".")[0] not in ("torch", "librosa", "mutagen", "soundfile")
+            if name.split(".")[0] == "tonotope":
+                assert ROOMS.index(room_of(name)) <= ROOMS.index(room), f"{room} imports {name}"
+
+
+def test_discovery_knows_neither_files_nor_the_catalogue() -> None:
+    for path in (SOURCE / "discovery").glob("*.py"):
+        assert not re.search(r"tonotope\.(audio|library|analysis)|import os|pathlib|sqlite3",
+                             path.read_text("utf-8"))  # fmt: skip
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the options of each command."""
+    found = {}
+    for name in app:
+        if name.startswith("-"):
+            continue
+        options = [
+            option
+            for argument in app[name].assemble_argument_collection()
+            for option in argument.names
+            if option.startswith("--")
+        ]
+        found[name] = options
+    return found
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## `tonotope ([\w-]+).*?`\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    assert set(sections) == set(commands())
+    for name, options in commands().items():
+        assert options or name == "demo-music"
+        for option in options:
+            assert f"`{option}" in sections[name], f"{name} {option} is not in docs/commands.md"
+
+
+def test_no_documented_option_is_missing() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## `tonotope ([\w-]+).*?`\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    for name, text in sections.items():
+        documented = set(re.findall(r"^- `(--[\w-]+)", text, re.M))
+        assert documented <= {*commands()[name]}, name
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"## [{tonotope.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_no_module_is_longer_than_a_subject() -> None:
+    lengths = {p: len(p.read_text("utf-8").splitlines()) for p in SOURCE.rglob("*.py")}
+    assert max(lengths.values()) <= 450, max(lengths, key=lambda p: lengths[p])
