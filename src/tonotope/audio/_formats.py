@@ -23,7 +23,7 @@ AUDIO_SUFFIXES = frozenset(
         ".flac", ".ape", ".wv", ".tta", ".tak", ".shn",
         # others that are met in collections
         ".wma", ".asf", ".wmv", ".mpc", ".mp+", ".mpp", ".ac3", ".eac3", ".dts", ".amr", ".avi",
-        ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".ra", ".rm", ".oma",
+        ".flv", ".mpg", ".mpeg", ".m2ts", ".ra", ".rm", ".oma",
     }
 )  # fmt: skip
 """Suffixes, in lower case and with the dot, of the files that a scan picks up."""

@@ -20,7 +20,7 @@ _LINE_INTERVAL_S = 10.0
 def _progress(console: Console, *columns: TextColumn) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=16),  # all of it fits into 80 columns
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         *columns,
@@ -75,7 +75,7 @@ class _Speed:
         elapsed_s = max(time.monotonic() - self._started, 1e-3)
         words = [
             f"{scan.summary.analysed / elapsed_s:.1f} tracks/s",
-            f"{scan.music_s / 3600 / (elapsed_s / 60):.2f} hours of music per minute",
+            f"{scan.music_s / 60 / elapsed_s:.1f} h of music/min",
         ]
         if scan.summary.failed:
             words.append(f"{scan.summary.failed} failed")

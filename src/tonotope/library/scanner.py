@@ -287,6 +287,7 @@ class _Scan:
     # What the walk found no more, or could not look into.
 
     def _note_missing(self) -> None:
+        self._known.clear()  # half of what a scan of a large library holds
         missing = [
             state.file_id for path, state in self._records.files().items() if self._is_gone(path)
         ]
