@@ -9,7 +9,8 @@
     │   ├── LibraryLockedError    another scan is writing to it
     │   ├── LibraryTooNewError    it was written by a newer Tonotope
     │   └── TrackNotFoundError    the track asked for is not in it
-    └── InputError            an argument that no call could satisfy
+    ├── PathError             a folder or file cannot be read from or written to
+    └── InputError            an argument that no call could satisfy: wrong usage
 
 Each message is one line that names the thing, the value, the reason and the next step, fit to be
 shown to a person as it stands.
@@ -26,6 +27,7 @@ __all__ = [
     "LibraryLockedError",
     "LibraryTooNewError",
     "ModelError",
+    "PathError",
     "TonotopeError",
     "TrackNotFoundError",
 ]
@@ -79,5 +81,9 @@ class TrackNotFoundError(LibraryError):
     """The track asked for is not in the library."""
 
 
+class PathError(TonotopeError):
+    """A folder or file that was named cannot be read from or written to."""
+
+
 class InputError(TonotopeError):
-    """An argument that cannot be satisfied: a folder that is absent, a count below one."""
+    """An argument that no call could satisfy, such as a count below one."""

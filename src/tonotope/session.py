@@ -132,6 +132,8 @@ class Library:
         Raises
         ------
         InputError
+            If there is no folder, or a number is out of its range.
+        PathError
             If a folder is none.
         LibraryLockedError
             If another scan of the library is under way.
@@ -183,14 +185,15 @@ class Library:
         Raises
         ------
         InputError
-            If `n` is below 1.
+            If a number is below 1.
         TrackNotFoundError
             If there is no such file or track, or nothing is to be heard in it.
         DecodeError
             If the file is not in the library and gives no sound.
         """
-        if n < 1:
-            raise InputError(f"cannot return {n} tracks. Ask for at least 1.")
+        for number in (n, max_per_artist, max_per_album):
+            if number is not None and number < 1:
+                raise InputError(f"cannot return {number} tracks. Ask for at least 1.")
         space = self._space
         query, place = self._locate(file_or_id)
         row = space.row_of.get(query.audio_id)

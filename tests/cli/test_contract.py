@@ -113,6 +113,12 @@ def test_rules_for_artists_and_albums(tonotope: Run, music: Path, library: Path)
     assert len(free["neighbours"]) == 11
 
 
+@pytest.mark.parametrize("option", ["--n", "--per-artist", "--per-album"])
+def test_counts_below_nothing(tonotope: Run, music: Path, library: Path, option: str) -> None:
+    done = tonotope("similar", music / "00.flac", "--library", library, option, "-1")
+    assert "cannot return -1 tracks" in complaint(done, 2)
+
+
 def test_similar_for_people(tonotope: Run, music: Path, library: Path) -> None:
     done = tonotope("similar", music / "03.flac", "--library", library)
     assert done.returncode == 0
@@ -179,7 +185,7 @@ def test_impossible_lengths(
         "playlist", "--like", music / "03.flac", "--out", tmp_path / "x.m3u8",
         "--library", library, *options,
     )  # fmt: skip
-    assert message in complaint(done, 1)
+    assert message in complaint(done, 2)
     assert not (tmp_path / "x.m3u8").exists()
 
 
@@ -213,7 +219,7 @@ def test_genre_names_three_unless_told_otherwise(tonotope: Run, music: Path) -> 
     (three,) = document(tonotope("genre", music / "00.flac", "--json"))
     (one,) = document(tonotope("genre", music / "00.flac", "--json", "--top", "1"))
     assert (len(three["genres"]), len(one["genres"])) == (3, 1)
-    assert "cannot name 0" in complaint(tonotope("genre", music / "00.flac", "--top", "0"), 1)
+    assert "cannot name 0" in complaint(tonotope("genre", music / "00.flac", "--top", "0"), 2)
 
 
 def test_genre_over_time_for_people(tonotope: Run, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tonotope.demo import write_demo_music, writing
 from tonotope.demo.pieces import FORMATS, pieces
 from tonotope.demo.styles import STYLES, sketches
 from tonotope.demo.writing import compose
-from tonotope.errors import InputError
+from tonotope.errors import InputError, PathError
 
 PIECES = pieces()
 
@@ -215,7 +215,7 @@ def test_foreign_files_are_refused_and_left(tmp_path):
     theirs = tmp_path / "Holiday" / "song.mp3"
     theirs.parent.mkdir()
     theirs.write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"song\.mp3.*Name a new or empty folder"):
+    with pytest.raises(PathError, match=r"song\.mp3.*Name a new or empty folder"):
         write_demo_music(tmp_path)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [theirs]
 
@@ -223,13 +223,13 @@ def test_foreign_files_are_refused_and_left(tmp_path):
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     target = tmp_path / "music"
     target.write_text("")
-    with pytest.raises(InputError, match=r"it is a file\. Name"):
+    with pytest.raises(PathError, match=r"it is a file\. Name"):
         write_demo_music(target)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write demo music to .*file.*Name a folder"):
+    with pytest.raises(PathError, match=r"cannot write demo music to .*file.*Name a folder"):
         write_demo_music(tmp_path / "file" / "music")
 
 

@@ -279,7 +279,7 @@ def test_numbers_out_of_range(
     tonotope: Run, music: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     done = tonotope("scan", music, "--library", tmp_path / "l.db", *options)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tonotope.errors import InputError
+from tonotope.errors import InputError, PathError
 from tonotope.library.walk import Walk, check_folders
 
 
@@ -129,9 +129,9 @@ def test_folders_become_absolute_and_come_once(
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     touch(tmp_path / "file.mp3")
-    with pytest.raises(InputError, match=r"nowhere.*does not exist\. Name a folder"):
+    with pytest.raises(PathError, match=r"nowhere.*does not exist\. Name a folder"):
         check_folders([tmp_path / "nowhere"])
-    with pytest.raises(InputError, match="is not a folder"):
+    with pytest.raises(PathError, match="is not a folder"):
         check_folders([tmp_path / "file.mp3"])
     with pytest.raises(InputError, match="no folder to scan"):
         check_folders([])

@@ -19,7 +19,7 @@ from tonotope.cli.playlist import playlist
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
-from tonotope.errors import TonotopeError
+from tonotope.errors import InputError, TonotopeError
 
 __all__ = ["app", "main"]
 
@@ -124,7 +124,8 @@ def run(arguments: list[str]) -> int:
     except TonotopeError as error:
         if debug:
             traceback.print_exc()
-        return _complain(str(error), EXIT_FAILED)
+        usage = isinstance(error, InputError)
+        return _complain(str(error), EXIT_USAGE if usage else EXIT_FAILED)
     except Exception as error:
         if debug:
             traceback.print_exc()

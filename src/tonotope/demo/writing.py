@@ -13,7 +13,7 @@ import numpy as np
 from tonotope.demo.pieces import Format, Piece, pieces
 from tonotope.demo.styles import STYLES, sketches
 from tonotope.demo.synthesis import Audio
-from tonotope.errors import InputError
+from tonotope.errors import InputError, PathError
 
 __all__ = ["compose", "write_demo_music"]
 
@@ -46,9 +46,10 @@ def write_demo_music(
 
     Raises
     ------
+    PathError
+        If `out_dir` is a file, holds anything else, or cannot be written to.
     InputError
-        If `out_dir` is a file, holds anything else, or cannot be written to; or if the seed is
-        negative.
+        If the seed is negative.
     """
     out_dir = Path(out_dir)
     if seed < 0:
@@ -69,7 +70,7 @@ def _write_pieces(
         try:
             _write(path, sound, piece.format, piece.tags)
         except OSError as error:
-            raise InputError(
+            raise PathError(
                 f"cannot write demo music to '{path}': {error.strerror or error}. "
                 "Name a folder that can be written to and has 100 MB free."
             ) from error
@@ -93,7 +94,7 @@ def _check_folder(out_dir: Path, own: list[Path]) -> None:
     if not out_dir.exists():
         return
     if not out_dir.is_dir():
-        raise InputError(
+        raise PathError(
             f"cannot write demo music to '{out_dir}': it is a file. Name a new or empty folder."
         )
     expected = set(own)
@@ -101,7 +102,7 @@ def _check_folder(out_dir: Path, own: list[Path]) -> None:
         relative = path.relative_to(out_dir)
         hidden = any(part.startswith(".") for part in relative.parts)
         if not hidden and path not in expected and not path.is_dir():
-            raise InputError(
+            raise PathError(
                 f"cannot write demo music to '{out_dir}': it holds '{relative}', which is not "
                 "part of the demo. Name a new or empty folder."
             )

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tonotope.errors import InputError
+from tonotope.errors import PathError
 from tonotope.library.catalogue import Track
 
 __all__ = ["write_m3u8"]
@@ -29,7 +29,7 @@ def write_m3u8(path: str | os.PathLike[str], tracks: Sequence[Track]) -> None:
 
     Raises
     ------
-    InputError
+    PathError
         If it cannot be written there.
     """
     target = Path(path).expanduser().absolute()
@@ -53,7 +53,7 @@ def write_m3u8(path: str | os.PathLike[str], tracks: Sequence[Track]) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise InputError(
+        raise PathError(
             f"cannot write playlist '{os.fspath(path)}': {error.strerror}. Name another --out."
         ) from error
 

@@ -71,7 +71,9 @@ def scan_folders(
     Raises
     ------
     InputError
-        If a folder is none, or a number is out of its range.
+        If there is no folder, or a number is out of its range.
+    PathError
+        If a folder is none.
     LibraryLockedError
         If another scan is under way.
     LibraryError

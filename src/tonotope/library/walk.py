@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tonotope.audio import AUDIO_SUFFIXES
-from tonotope.errors import InputError
+from tonotope.errors import InputError, PathError
 
 __all__ = ["FoundFile", "Unreadable", "Walk", "check_folders"]
 
@@ -117,7 +117,9 @@ def check_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
     Raises
     ------
     InputError
-        If there is none, or one of them is no folder.
+        If there is none.
+    PathError
+        If one of them is no folder.
     """
     if not folders:
         raise InputError("no folder to scan. Name at least one: tonotope scan FOLDER")
@@ -126,7 +128,7 @@ def check_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
         path = os.path.abspath(Path(folder).expanduser())  # noqa: PTH100 - Path keeps "..", this not
         if not Path(path).is_dir():
             kind = "is not a folder" if os.path.lexists(path) else "does not exist"
-            raise InputError(
+            raise PathError(
                 f"cannot scan '{os.fspath(folder)}': it {kind}. Name a folder of music."
             )
         paths.append(path)
