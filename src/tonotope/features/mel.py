@@ -102,7 +102,8 @@ def power_to_db(
     ndarray
         Same shape, float32, dB.
     """
-    decibels: Float32Array = np.log10(np.maximum(power, np.float32(amin)), dtype=np.float32)
+    decibels: Float32Array = np.maximum(power, np.float32(amin), dtype=np.float32)
+    np.log10(decibels, out=decibels)
     decibels *= np.float32(10.0)
     if top_db is not None and decibels.size:
         np.maximum(decibels, decibels.max() - np.float32(top_db), out=decibels)

@@ -59,15 +59,19 @@ def mean_tempogram(onsets: Float32Array) -> NDArray[np.float64]:
     padded = np.pad(onsets, TEMPO_LAGS // 2, mode="linear_ramp", end_values=0)
     frames = sliding_window_view(padded, TEMPO_LAGS)[: len(onsets)]
     n_fft = scipy.fft.next_fast_len(2 * TEMPO_LAGS - 1, real=True)
-    total = np.zeros(TEMPO_LAGS)
+    # An autocorrelation is the inverse transform of a power spectrum, and its maximum, at lag 0,
+    # is the energy: the spectra are divided and added up first, and transformed back once.
+    total = np.zeros(n_fft // 2 + 1)
     for start in range(0, len(frames), _CHUNK_FRAMES):
-        spectrum = scipy.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window, n_fft)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        correlation = scipy.fft.irfft(power, n_fft)[:, :TEMPO_LAGS]
-        peak = np.abs(correlation).max(axis=1)
-        peak[peak < np.finfo(np.float32).tiny] = 1
-        total += (1 / peak).astype(np.float64) @ correlation
-    return total / max(len(onsets), 1)
+        windowed = frames[start : start + _CHUNK_FRAMES] * window
+        energy = np.einsum("ij,ij->i", windowed, windowed)
+        energy[energy < np.finfo(np.float32).tiny] = 1
+        spectrum = scipy.fft.rfft(windowed, n_fft)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        total += (1 / energy).astype(np.float64) @ power
+    tempogram: NDArray[np.float64] = scipy.fft.irfft(total, n_fft)[:TEMPO_LAGS]
+    return tempogram / len(onsets)
 
 
 @cache

@@ -102,7 +102,8 @@ class FrameStream:
         """Take more of the signal, shape (n_samples,); yield the batches that are full by now."""
         if len(block) == 0:
             return
-        self._append(block, self._crossings_of(block))
+        # A copy: the caller may fill the same buffer again before a batch is full.
+        self._append(np.array(block, dtype=np.float32), self._crossings_of(block))
         self.n_samples += len(block)
         span = (BATCH_FRAMES - 1) * HOP_LENGTH + N_FFT
         if self._n_pending < span:

@@ -20,6 +20,7 @@ from tonotope.features.chroma import chroma_stft, estimate_tuning, spectral_peak
 from tonotope.features.mel import N_MELS, mel_power, mfcc, power_to_db
 from tonotope.features.rhythm import TEMPO_LAGS, mean_tempogram, onset_strength, tempo_bpm
 from tonotope.features.spectral import (
+    N_CONTRAST_BANDS,
     contrast_extremes,
     rms,
     spectral_centroid_bandwidth,
@@ -41,10 +42,15 @@ from tonotope.features.summary import Moments, summary_vector
 
 __all__ = ["DescriptorStream"]
 
-_FRAMES_PER_MINUTE = 60 * SAMPLE_RATE_HZ // HOP_LENGTH
-# Whole batches, so that a stretch ends where a batch does.
-_STRETCH_FRAMES = 20 * _FRAMES_PER_MINUTE // BATCH_FRAMES * BATCH_FRAMES
-_TUNING_FRAMES = 2 * _FRAMES_PER_MINUTE // BATCH_FRAMES * BATCH_FRAMES
+
+def _frames_of(minutes: int) -> int:
+    """Return how many frames so many minutes have, rounded up to whole batches."""
+    n_frames = 1 + minutes * 60 * SAMPLE_RATE_HZ // HOP_LENGTH
+    return -(-n_frames // BATCH_FRAMES) * BATCH_FRAMES
+
+
+_STRETCH_FRAMES = _frames_of(minutes=20)
+_TUNING_FRAMES = _frames_of(minutes=2)
 
 
 class DescriptorStream:
@@ -126,36 +132,38 @@ class _Stretch:
 
     def __init__(self) -> None:
         self.n_frames = 0
-        self._mel: list[Float32Array] = []
-        self._extremes: list[Float32Array] = []
-        self._scalars: list[Float32Array] = []
+        # Room for all at once: what is not written to takes no memory, and many small arrays
+        # that live long among short-lived ones would leave the heap full of holes.
+        self._mel = np.empty((_STRETCH_FRAMES, N_MELS), np.float32)
+        self._extremes = np.empty((_STRETCH_FRAMES, 2 * N_CONTRAST_BANDS), np.float32)
+        self._scalars = np.empty((_STRETCH_FRAMES, 6), np.float32)
 
     def push(self, batch: SignalFrames, power: Float32Array, mel: Float32Array) -> None:
         magnitude = np.sqrt(power)
-        self.n_frames += len(power)
-        self._mel.append(mel)
-        self._extremes.append(contrast_extremes(magnitude))
-        self._scalars.append(
-            np.column_stack(
-                [
-                    spectral_centroid_bandwidth(magnitude),
-                    spectral_rolloff(magnitude),
-                    spectral_flatness(power),
-                    zero_crossing_rate(batch),
-                    rms(batch),
-                ]
-            )
-        )
+        rows = slice(self.n_frames, self.n_frames + len(power))
+        self.n_frames = rows.stop
+        self._mel[rows] = mel
+        self._extremes[rows] = contrast_extremes(magnitude)
+        scalars = self._scalars[rows]
+        scalars[:, :2] = spectral_centroid_bandwidth(magnitude)
+        scalars[:, 2] = spectral_rolloff(magnitude)
+        scalars[:, 3] = spectral_flatness(power)
+        scalars[:, 4] = zero_crossing_rate(batch)
+        scalars[:, 5] = rms(batch)
 
     def frames(self, chroma: Float32Array) -> tuple[Float32Array, Float32Array]:
-        """Return all descriptors, shape (n_frames, 46), and the onset strength by itself."""
-        log_mel_db = power_to_db(np.concatenate(self._mel))
+        """Return all descriptors, shape (n_frames, 46), and the onset strength by itself.
+
+        To be called once: the mel power, most of what a stretch holds, is given up for it.
+        """
+        log_mel_db = power_to_db(self._mel[: self.n_frames])
+        del self._mel
         onsets = onset_strength(log_mel_db)
         columns = [
             mfcc(log_mel_db),
             chroma,
-            spectral_contrast(np.concatenate(self._extremes)),
-            np.concatenate(self._scalars),
+            spectral_contrast(self._extremes[: self.n_frames]),
+            self._scalars[: self.n_frames],
             onsets,
         ]
         return np.column_stack(columns), onsets

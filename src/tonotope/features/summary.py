@@ -65,20 +65,7 @@ class Moments:
     @classmethod
     def of(cls, frames: Float32Array) -> Moments:
         """Return the moments of a matrix of frames, shape (n_frames, n_descriptors)."""
-        values = frames.T.astype(np.float64, order="C")
-        mean = values.mean(axis=1)
-        distance = values - mean[:, np.newaxis]
-        squared = distance**2
-        return cls(
-            n_frames=len(frames),
-            mean=mean,
-            power_2=squared.sum(axis=1),
-            power_3=np.einsum("ij,ij->i", squared, distance),
-            power_4=np.einsum("ij,ij->i", squared, squared),
-            median=np.median(values, axis=1),
-            minimum=values.min(axis=1),
-            maximum=values.max(axis=1),
-        )
+        return cls(len(frames), *np.transpose([_moments_of(column) for column in frames.T]))
 
     def __add__(self, other: Moments) -> Moments:
         """Return the moments of both stretches together.
@@ -125,6 +112,23 @@ class Moments:
         kurtosis = np.where(varies, self.power_4 / self.n_frames / safe**2 - 3.0, 0.0)
         columns = (self.mean, std, skew, kurtosis, self.median, self.minimum, self.maximum)
         return np.stack(columns, axis=1)
+
+
+def _moments_of(column: Float32Array) -> tuple[np.float64, ...]:
+    # One descriptor at a time: float64 copies of all of them would take four times their memory.
+    values = column.astype(np.float64)
+    mean = values.mean()
+    distance = values - mean
+    squared = np.square(distance)
+    return (
+        mean,
+        squared.sum(),
+        (squared * distance).sum(),
+        np.square(squared).sum(),
+        np.median(values),
+        values.min(),
+        values.max(),
+    )
 
 
 def summary_vector(moments: Moments, tempo_bpm: float) -> Float32Array:

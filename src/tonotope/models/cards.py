@@ -66,23 +66,28 @@ def read_card(path: Path = BUNDLED_CARD) -> ModelCard:
     try:
         with path.open("rb") as file:
             document = tomllib.load(file)
+        labels = document["output"]["labels"]
+        if not isinstance(labels, list):
+            raise TypeError(f"labels is {labels!r}, not a list")
         card = ModelCard(
             name=document["name"],
             version=str(document["version"]),
             file=path.parent / document["file"],
             sha256=document["sha256"],
-            labels=tuple(document["output"]["labels"]),
+            labels=tuple(labels),
             embedding_size=int(document["output"]["embedding_size"]),
             document=document,
         )
         representation = document["input"]["representation"]
     except OSError as error:
         raise ModelError(
-            f"cannot read model card '{path}': {error.strerror}. Reinstall Tonotope."
+            f"cannot read model card '{path}': {error.strerror}. Reinstall the model."
         ) from error
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ModelError(f"model card '{path}' lacks {error}. Reinstall the model.") from error
+    except (TypeError, ValueError) as error:
         raise ModelError(
-            f"model card '{path}' is malformed: {error!r}. Reinstall the model."
+            f"model card '{path}' is malformed: {error}. Reinstall the model."
         ) from error
     if representation not in _REPRESENTATIONS:
         raise ModelError(

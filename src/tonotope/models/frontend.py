@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 
@@ -65,9 +66,7 @@ def gtzan_mel(mel_power: Float32Array) -> Float32Array:
     return _decibels(mel_power, np.floor(columns * n_frames / _COLUMNS_PER_WINDOW).astype(np.intp))
 
 
-def _decibels(
-    mel_power: Float32Array, frames: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> Float32Array:
+def _decibels(mel_power: Float32Array, frames: NDArray[np.intp]) -> Float32Array:
     reference = np.float32(max(_AMIN, float(mel_power.max(initial=0.0))))
     decibels: Float32Array = np.log10(np.maximum(mel_power[frames], np.float32(_AMIN)) / reference)
     decibels *= np.float32(20.0)
@@ -77,7 +76,7 @@ def _decibels(
 def _short_track(mel_power: Float32Array) -> Float32Array:
     """Represent a track under 30 s at its true speed: as often as it fits into a window."""
     spacing = WINDOW_FRAMES / _COLUMNS_PER_WINDOW
-    n_columns = max(1, int((len(mel_power) - 1) / spacing) - _SKIPPED_COLUMNS)
+    n_columns = max(1, int((len(mel_power) - 1) / spacing) + 1 - _SKIPPED_COLUMNS)
     columns = _SKIPPED_COLUMNS + np.arange(N_COLUMNS) % n_columns
     frames = np.minimum(np.floor(columns * spacing).astype(np.intp), len(mel_power) - 1)
     return _decibels(mel_power, frames)

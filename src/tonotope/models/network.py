@@ -78,6 +78,13 @@ class GenreNetwork:
                 f"network '{card.file}' does not load: {str(error).splitlines()[0]}. "
                 "Reinstall the model."
             ) from error
+        given = {output.name: output.shape[1:] for output in self._session.get_outputs()}
+        promised = {"probabilities": [len(card.labels)], "embedding": [card.embedding_size]}
+        if any(given.get(name) != shape for name, shape in promised.items()):
+            raise ModelError(
+                f"network '{card.file}' gives {given} where its card promises {promised}. "
+                "Reinstall the model."
+            )
 
     def hear(self, window: Window) -> Heard:
         """Return genre probabilities and embedding of one window."""
