@@ -86,6 +86,18 @@ def test_renamed_and_moved_files_are_recognised(scan, music: Path, tmp_path: Pat
     assert len(after) == 4
 
 
+def test_of_two_new_copies_of_a_file_that_is_gone_one_was_moved(
+    scan, music: Path, tmp_path: Path
+) -> None:
+    scan()
+    (music / "0 song.mp3").rename(music / "a.mp3")
+    shutil.copy(music / "a.mp3", music / "b.mp3")
+    assert scan() == {"files": 5, "unchanged": 3, "moved": 1, "duplicates": 1}
+    held = files(tmp_path)
+    assert held["a.mp3"] == held["b.mp3"]
+    assert "0 song.mp3" not in held
+
+
 def test_retagged_files_are_not_heard_again(scan, music: Path, tmp_path: Path) -> None:
     scan()
     retag(music / "0 song.mp3", title="Another title " * 40)

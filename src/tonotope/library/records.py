@@ -115,12 +115,6 @@ class ScanRecords:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def files_of(self, track_id: int) -> list[tuple[int, str]]:
-        """Return id and path of the files that hold a track, in the order of their paths."""
-        return self._connection.execute(
-            "SELECT id, path FROM files WHERE track_id = ? ORDER BY path", (track_id,)
-        ).fetchall()
-
     # Writing
 
     def put_track(self, analysis: TrackAnalysis) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,8 @@ class _Scan:
         self._walk = Walk(folders)
         self._known: dict[str, FileState] = records.files()
         self._seen: set[str] = set()
+        # Of each track the files that the walk did not meet: what was moved is one of them.
+        self._unseen: defaultdict[int, dict[str, int]] = defaultdict(dict)
         # Enough to keep every worker busy while one result is stored.
         self._most_in_flight = 2 * jobs + 1
         self._n_in_flight = 0
@@ -189,6 +192,9 @@ class _Scan:
                     came_back.append(known.file_id)
             else:
                 yield found
+        for path, state in self._known.items():
+            if path not in self._seen:
+                self._unseen[state.track_id][path] = state.file_id
         with self._records.unit():
             self._records.mark_present(came_back)
             self._records.drop_failures([path for path in failed if self._is_gone(path)])
@@ -260,19 +266,24 @@ class _Scan:
         """Note a file that holds a recording which needs no listening to."""
         path = job.found.path
         known = self._known.get(path)
-        others = [(k, other) for k, other in self._records.files_of(track_id) if other != path]
-        gone = [(k, other) for k, other in others if not os.path.lexists(other)]
+        moved_from = self._moved_from(path, track_id) if known is None else None
         with self._records.unit():
-            if known is None and gone:
-                self._records.move_file(_likeliest(gone, path), path)
+            if moved_from is not None:
+                self._records.move_file(self._unseen[track_id].pop(moved_from), path)
             self._put_file(job, track_id)
         summary = self._progress.summary
         if known is not None and known.track_id == track_id:
             summary.unchanged += 1
-        elif gone or known is not None:
+        elif known is not None or moved_from is not None:
             summary.moved += 1
         else:
             summary.duplicates += 1
+
+    def _moved_from(self, path: str, track_id: int) -> str | None:
+        """Return where a track's file lay that lies at `path` now: of the same name, if any."""
+        name = path.rpartition("/")[2]
+        unseen = sorted(self._unseen[track_id], key=lambda old: old.rpartition("/")[2] != name)
+        return next((old for old in unseen if not os.path.lexists(old)), None)
 
     def _put_file(self, job: _Job, track_id: int) -> None:
         assert job.identified is not None
@@ -289,7 +300,7 @@ class _Scan:
     # What the walk found no more, or could not look into.
 
     def _note_missing(self) -> None:
-        self._known.clear()  # half of what a scan of a large library holds
+        self._known.clear()  # half of what the scan of a large library holds
         missing = [
             state.file_id for path, state in self._records.files().items() if self._is_gone(path)
         ]
@@ -310,9 +321,3 @@ class _Scan:
 
 def _lies_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _likeliest(candidates: Sequence[tuple[int, str]], path: str) -> int:
-    """Return the file that was moved to `path`: one of the same name, or else the first."""
-    name = path.rpartition("/")[2]
-    return next((k for k, old in candidates if old.rpartition("/")[2] == name), candidates[0][0])
