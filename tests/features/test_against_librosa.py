@@ -343,6 +343,38 @@ def test_chroma_filterbank_is_librosas(tuning):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * theirs.max())
 
 
+def test_peaks_are_librosas():
+    magnitude = both("noise")[1].magnitude
+    pitches_hz, heights = librosa.piptrack(S=magnitude**2, sr=RATE_HZ)
+    frame, bin_ = np.nonzero(pitches_hz.T)
+    theirs = np.column_stack([pitches_hz[bin_, frame], heights[bin_, frame]])
+    ours = chroma.spectral_peaks(np.ascontiguousarray(magnitude.T**2))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tempo_of_any_tempogram_is_librosas(seed):
+    # From a spike at one lag to a floor of noise; half of them strongest above 320 bpm.
+    rng = np.random.default_rng(seed)
+    tempogram = rng.lognormal(-6, 2, rhythm.TEMPO_LAGS) * 10 ** rng.uniform(-8, 0)
+    if seed % 2:
+        tempogram[:8] += 10 * tempogram.max()
+    theirs = librosa.feature.tempo(tg=tempogram[:, np.newaxis], sr=RATE_HZ, aggregate=None)
+    assert rhythm.tempo_bpm(tempogram) == theirs[0]
+
+
+def test_rolloff_at_the_end_of_a_group_of_bins():
+    # 85 % are reached, within rounding, with bin 512, where one of the groups ends that the
+    # sums are first taken over.
+    rng = np.random.default_rng(4)
+    magnitude = rng.exponential(size=(2000, 1025))
+    below = magnitude[:, :513].sum(axis=1, keepdims=True)
+    magnitude[:, 513:] *= 0.15 / 0.85 * below / magnitude[:, 513:].sum(axis=1, keepdims=True)
+    ours = spectral.spectral_rolloff(magnitude.astype(np.float32))
+    bins = np.rint(ours / (RATE_HZ / 2048))
+    assert set(bins) == {512, 513}
+
+
 def test_bin_frequencies_are_librosas():
     assert np.array_equal(bin_frequencies_hz(), librosa.fft_frequencies(sr=RATE_HZ, n_fft=2048))
 
