@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+import soundfile
 
 from support.libraries import contents, retag, sound, write
 from tonotope.audio import AUDIO_SUFFIXES
@@ -249,8 +252,6 @@ def test_a_pipe_and_a_circle_of_links_fail_with_a_reason(scan, music: Path, tmp_
 def test_silence_is_a_track_that_is_like_nothing(
     scan, music: Path, tmp_path: Path, tonotope: Run
 ) -> None:
-    import soundfile
-
     soundfile.write(music / "silence.wav", 0 * sound(0), 22050)
     assert scan() == {"files": 5, "analysed": 5}
     library = tmp_path / "l.db"
@@ -271,9 +272,6 @@ def test_two_jobs_give_what_one_gives(scan, music: Path, tmp_path: Path) -> None
 
 
 def test_what_an_older_version_heard_is_heard_again(scan, music: Path, tmp_path: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     scan()
     first = contents(tmp_path / "l.db")
     with closing(sqlite3.connect(tmp_path / "l.db")) as connection:
@@ -281,6 +279,18 @@ def test_what_an_older_version_heard_is_heard_again(scan, music: Path, tmp_path:
         connection.commit()
     assert scan() == {"files": 4, "analysed": 4}
     assert contents(tmp_path / "l.db") == first
+
+
+def test_what_moved_before_it_is_heard_again_is_not_missing(
+    scan, music: Path, tmp_path: Path
+) -> None:
+    scan()
+    with closing(sqlite3.connect(tmp_path / "l.db")) as connection:
+        connection.execute("UPDATE tracks SET feature_version = 0")
+        connection.commit()
+    (music / "0 song.mp3").rename(music / "moved.mp3")
+    assert scan() == {"files": 4, "analysed": 4}
+    assert set(files(tmp_path)) == {"moved.mp3", "1 song.flac", "2 song.ogg", "3 song.wav"}
 
 
 @pytest.mark.parametrize(

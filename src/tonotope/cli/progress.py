@@ -58,9 +58,16 @@ def scanning() -> Iterator[Callable[[ScanProgress], None]]:
             if scan.last_failure is not None and scan.last_failure != shown_failure:
                 shown_failure = scan.last_failure
                 progress.console.print(_failure_line(shown_failure), markup=False, highlight=False)
-            if not scan.is_walking:
-                progress.update(task, description="Listening", total=scan.summary.files)
-            progress.update(task, completed=scan.n_done, speed=speed.describe(scan))
+            if scan.is_walking:
+                progress.update(task, completed=scan.summary.files)
+                return
+            progress.update(
+                task,
+                description="Listening",
+                total=scan.summary.files,
+                completed=scan.n_done,
+                speed=speed.describe(scan),
+            )
 
         yield show
 

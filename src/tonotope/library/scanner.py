@@ -255,7 +255,7 @@ class _Scan:
     def _store_analysis(self, job: _Job, analysis: TrackAnalysis) -> None:
         with self._records.unit():
             track_id = self._records.put_track(analysis)
-            self._put_file(job, track_id)
+            self._put_file(job, track_id)  # which may have moved, too
         self._progress.summary.analysed += 1
         self._progress.summary.damaged += bool(analysis.audio.damage)
         self._progress.music_s += analysis.audio.duration_s
@@ -264,32 +264,34 @@ class _Scan:
 
     def _store_known(self, job: _Job, track_id: int) -> None:
         """Note a file that holds a recording which needs no listening to."""
-        path = job.found.path
-        known = self._known.get(path)
-        moved_from = self._moved_from(path, track_id) if known is None else None
         with self._records.unit():
-            if moved_from is not None:
-                self._records.move_file(self._unseen[track_id].pop(moved_from), path)
-            self._put_file(job, track_id)
+            has_moved = self._put_file(job, track_id)
+        known = self._known.get(job.found.path)
         summary = self._progress.summary
         if known is not None and known.track_id == track_id:
             summary.unchanged += 1
-        elif known is not None or moved_from is not None:
+        elif known is not None or has_moved:
             summary.moved += 1
         else:
             summary.duplicates += 1
+
+    def _put_file(self, job: _Job, track_id: int) -> bool:
+        """Store that a file holds a track; return whether it lay elsewhere before."""
+        assert job.identified is not None
+        found, identity, tags = job.found, job.identified.identity, job.identified.tags
+        moved_from = None
+        if found.path not in self._known:
+            moved_from = self._moved_from(found.path, track_id)
+        if moved_from is not None:
+            self._records.move_file(self._unseen[track_id].pop(moved_from), found.path)
+        self._records.put_file(found, identity.container, track_id, tags)
+        return moved_from is not None
 
     def _moved_from(self, path: str, track_id: int) -> str | None:
         """Return where a track's file lay that lies at `path` now: of the same name, if any."""
         name = path.rpartition("/")[2]
         unseen = sorted(self._unseen[track_id], key=lambda old: old.rpartition("/")[2] != name)
         return next((old for old in unseen if not os.path.lexists(old)), None)
-
-    def _put_file(self, job: _Job, track_id: int) -> None:
-        assert job.identified is not None
-        self._records.put_file(
-            job.found, job.identified.identity.container, track_id, job.identified.tags
-        )
 
     def _store_failure(self, found: FoundFile, failure: Failure) -> None:
         with self._records.unit():
@@ -310,7 +312,7 @@ class _Scan:
         for unreadable in self._walk.unreadable:
             found = FoundFile(unreadable.path, 0, 0)
             self._progress.summary.files += 1
-            self._store_failure(found, Failure(unreadable.reason, "Check its permissions."))
+            self._store_failure(found, Failure(unreadable.reason, unreadable.next_step))
 
     def _is_gone(self, path: str) -> bool:
         """Whether a path that the library knows should have been found and was not."""

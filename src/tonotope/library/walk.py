@@ -43,6 +43,7 @@ class Unreadable:
 
     path: str
     reason: str
+    next_step: str
 
 
 @dataclass
@@ -90,7 +91,8 @@ class Walk:
                 except OSError as error:
                     # A link to nowhere is worth a word only where it promised music.
                     if is_audio:
-                        self.unreadable.append(Unreadable(path, f"{error.strerror}"))
+                        reason = error.strerror or type(error).__name__
+                        self.unreadable.append(Unreadable(path, reason, "Mend or remove it."))
                     continue
                 if stat.S_ISDIR(state.st_mode):
                     if name.lower() not in _SYSTEM_FOLDERS:
@@ -107,7 +109,8 @@ class Walk:
             self._entered.add((state.st_dev, state.st_ino))
             return sorted(os.listdir(folder))  # noqa: PTH208
         except OSError as error:
-            self.unreadable.append(Unreadable(folder, f"{error.strerror}"))
+            reason = error.strerror or type(error).__name__
+            self.unreadable.append(Unreadable(folder, reason, "Check its permissions."))
             return []
 
 
