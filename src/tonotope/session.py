@@ -265,9 +265,12 @@ class Library:
         )
         return [tracks[row] for row in rows]
 
-    def write_playlist(self, path: str | os.PathLike[str], tracks: Sequence[Track]) -> None:
-        """Write tracks as an ``.m3u8`` playlist; see `tonotope.library.m3u.write_m3u8`."""
-        write_m3u8(path, tracks)
+    def write_playlist(self, path: str | os.PathLike[str], tracks: Sequence[Track]) -> list[Track]:
+        """Write tracks as an ``.m3u8`` playlist; return those that such a file cannot name.
+
+        See `tonotope.library.m3u.write_m3u8`.
+        """
+        return write_m3u8(path, tracks)
 
     @property
     def _catalogue(self) -> Catalogue:
