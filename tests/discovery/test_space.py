@@ -23,6 +23,23 @@ def test_both_blocks_have_the_same_say_however_many_columns_they_have() -> None:
     assert np.sqrt(np.mean(wide + narrow)) == pytest.approx(np.sqrt(2), rel=0.05)
 
 
+def test_a_block_has_the_say_that_its_weight_gives_it() -> None:
+    vectors = np.random.default_rng(0).normal(size=(4000, 110)).astype(np.float32)
+    places = SimilaritySpace((100, 10), block_weights=(1, 3)).fit_transform(vectors)
+    differences = (places[:2000] - places[2000:]) ** 2
+    wide, narrow = differences[:, :100].sum(axis=1), differences[:, 100:].sum(axis=1)
+    assert 3 * np.mean(wide) == pytest.approx(np.mean(narrow), rel=0.05)
+    assert np.mean(wide + narrow) == pytest.approx(2, rel=0.05)
+    equal = SimilaritySpace((100, 10), block_weights=(2, 2)).fit_transform(vectors)
+    np.testing.assert_allclose(equal, SimilaritySpace((100, 10)).fit_transform(vectors), rtol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(1,), (1, 1, 1), (1, 0), (1, -1), (1, np.nan)])
+def test_weights_that_fit_no_blocks_are_refused(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="expected 2 positive numbers"):
+        SimilaritySpace((3, 4), weights).fit(np.zeros((2, 7), np.float32))
+
+
 def test_a_hand_computed_case() -> None:
     # One column, mean 2, population deviation 1.
     places = SimilaritySpace((1,)).fit_transform(np.array([[1], [3]], np.float32))

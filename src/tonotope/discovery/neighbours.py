@@ -9,32 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.discovery.recordings import ChosenTracks, TrackFacts, same_recording
 from tonotope.discovery.space import distances_to
 
-__all__ = ["Neighbour", "TrackFacts", "is_copy", "nearest", "same_recording"]
-
-# Encodings of one recording down to 64 kbit/s lie within 0.43, different recordings of a small
-# library beyond 0.69: benchmarks/same_recording.py.
-_SAME_DISTANCE = 0.45
-_SAME_DURATION_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrackFacts:
-    """What the rules need to know of a track.
-
-    Attributes
-    ----------
-    title, artist, album
-        As they are compared; None where unknown. What is unknown is not the same as anything.
-    duration_s
-        Length in seconds.
-    """
-
-    title: str | None
-    artist: str | None
-    album: str | None
-    duration_s: float
+__all__ = ["Neighbour", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +21,6 @@ class Neighbour:
 
     index: int
     distance: float
-
-
-def same_recording(distance: float, a: TrackFacts, b: TrackFacts) -> bool:
-    """Whether two tracks are one recording in two encodings.
-
-    They are of one length, and sound all but equal or bear the same name: in a library of pieces
-    much alike, the space magnifies what an encoder changes.
-    """
-    if abs(a.duration_s - b.duration_s) >= _SAME_DURATION_S:
-        return False
-    same_name = None not in (a.title, a.artist) and (a.title, a.artist) == (b.title, b.artist)
-    return same_name or distance < _SAME_DISTANCE
 
 
 def nearest(
@@ -70,7 +36,8 @@ def nearest(
 ) -> list[Neighbour]:
     """Return the nearest tracks, the nearest first.
 
-    Exact; linear in the number of tracks, but for sorting their distances.
+    Exact; linear in the number of tracks, but for sorting their distances and for comparing each
+    answer with those of its length.
 
     Parameters
     ----------
@@ -90,11 +57,12 @@ def nearest(
     """
     distances = distances_to(places, query)
     excluded = set(exclude)
-    chosen: list[Neighbour] = []
-    artists: Counter[Hashable] = Counter()
-    albums: Counter[Hashable] = Counter()
+    found: list[Neighbour] = []
+    chosen = ChosenTracks(places, facts)
+    artists: Counter[Hashable | None] = Counter()
+    albums: Counter[Hashable | None] = Counter()
     for index in np.argsort(distances, kind="stable").tolist():
-        if len(chosen) == n:
+        if len(found) == n:
             break
         track = facts[index]
         distance = float(distances[index])
@@ -102,32 +70,16 @@ def nearest(
             continue
         if _is_full(artists, track.artist, max_per_artist):
             continue
-        album = None if track.album is None else (track.artist, track.album)
-        if _is_full(albums, album, max_per_album):
+        if _is_full(albums, track.album, max_per_album):
             continue
-        if is_copy(places, facts, index, [c.index for c in chosen]):
+        if chosen.hold_copy_of(index):
             continue
-        chosen.append(Neighbour(index, distance))
-        if track.artist is not None:
-            artists[track.artist] += 1
-        if album is not None:
-            albums[album] += 1
-    return chosen
+        chosen.add(index)
+        found.append(Neighbour(index, distance))
+        artists[track.artist] += 1
+        albums[track.album] += 1
+    return found
 
 
-def is_copy(
-    places: NDArray[np.float32],
-    facts: Sequence[TrackFacts],
-    index: int,
-    others: Sequence[int],
-) -> bool:
-    """Whether a track is another encoding of one of `others`; all are rows of `places`."""
-    distances = distances_to(places[list(others)], places[index])
-    return any(
-        same_recording(float(distance), facts[other], facts[index])
-        for other, distance in zip(others, distances, strict=True)
-    )
-
-
-def _is_full(counts: Counter[Hashable], key: Hashable | None, most: int | None) -> bool:
+def _is_full(counts: Counter[Hashable | None], key: Hashable | None, most: int | None) -> bool:
     return most is not None and key is not None and counts[key] >= most

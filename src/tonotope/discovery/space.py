@@ -2,8 +2,9 @@
 
 A track is described by two blocks of numbers: the summary of its descriptors and the network's
 embedding. Every column is standardised over the library, so that hertz do not outweigh decibels;
-each block is then scaled by its width, so that both have the same say however many columns
-they have. Distances are Euclidean. Two tracks picked at random are about 1.4 apart.
+each block is then scaled by its width, so that both have the same say, or as much as their
+weights give them, however many columns they have. Distances are Euclidean. Two tracks picked at
+random are about 1.4 apart.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class SimilaritySpace:
     ----------
     block_sizes
         How many columns each kind of description has.
+    block_weights
+        How much say each kind has in squared distances, one against another; equal by default.
 
     Attributes
     ----------
@@ -35,8 +38,11 @@ class SimilaritySpace:
         What `transform` takes off and divides by, shape (n_columns,), float32.
     """
 
-    def __init__(self, block_sizes: tuple[int, ...]) -> None:
+    def __init__(
+        self, block_sizes: tuple[int, ...], block_weights: tuple[float, ...] | None = None
+    ) -> None:
         self.block_sizes = block_sizes
+        self.block_weights = block_weights
 
     def fit(self, vectors: Float32Array) -> Self:
         """Learn the columns' means and spreads.
@@ -53,11 +59,10 @@ class SimilaritySpace:
         spread = vectors.std(axis=0, dtype=np.float64)
         # A column that never changes says nothing; what differs from it later still counts little.
         spread[spread <= np.maximum(1e-6 * np.abs(mean), 1e-12)] = np.inf
-        widths = np.repeat(self.block_sizes, self.block_sizes)
-        weight = np.sqrt(widths * len(self.block_sizes))
+        divisors = self._divisors()
         self.mean_: Float32Array = mean.astype(np.float32)
-        self.scale_: Float32Array = (spread * weight).astype(np.float32)
-        self._limit = (_LARGEST_DEVIATION / weight).astype(np.float32)
+        self.scale_: Float32Array = (spread * divisors).astype(np.float32)
+        self._limit = (_LARGEST_DEVIATION / divisors).astype(np.float32)
         return self
 
     def transform(self, vectors: Float32Array) -> Float32Array:
@@ -69,6 +74,19 @@ class SimilaritySpace:
     def fit_transform(self, vectors: Float32Array) -> Float32Array:
         """Fit to vectors and return their places."""
         return self.fit(vectors).transform(vectors)
+
+    def _divisors(self) -> NDArray[np.float64]:
+        """Return by what each standardised column is divided for its block to have its say."""
+        weights = np.asarray(self.block_weights or np.ones(len(self.block_sizes)), np.float64)
+        if weights.shape != (len(self.block_sizes),) or not (weights > 0).all():
+            raise ValueError(
+                f"block_weights are {self.block_weights}, expected {len(self.block_sizes)} "
+                "positive numbers"
+            )
+        shares = weights / weights.sum()
+        widths = np.asarray(self.block_sizes, np.float64)
+        divisors: NDArray[np.float64] = np.sqrt(np.repeat(widths / shares, self.block_sizes))
+        return divisors
 
     def _check(self, vectors: Float32Array) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != sum(self.block_sizes):
