@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
-from typing import NoReturn
+from itertools import pairwise
 
 from cyclopts import App, CycloptsError
 
 from tonotope.cli.demo_music import demo_music
 from tonotope.cli.failures import failures
 from tonotope.cli.genre import genre
+from tonotope.cli.output import complain
 from tonotope.cli.playlist import playlist
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
 from tonotope.errors import InputError, TonotopeError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run"]
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 _HELP = """Listens to a music library: genres, neighbours and playlists from the sound alone.
 
@@ -41,6 +40,8 @@ _EXAMPLES = """Examples:
       An hour that begins with it.
   tonotope genre song.mp3 --over-time
       Which genres, and where in the track. Needs no library.
+
+Every command also takes --debug: show where in the program an error came from.
 """
 
 
@@ -92,49 +93,56 @@ for _command, _examples in _EXAMPLES_OF.items():
     app.command(_command, help_epilogue=f"Examples:\n{_examples}")
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and end the process with its exit status."""
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
-
-
 def run(arguments: list[str]) -> int:
     """Run the command.
 
     Returns
     -------
     int
-        0, or 1 for what failed, 2 for wrong usage, 130 after Ctrl-C. Each of these comes with
-        one line on the standard error.
+        0, or 1 for what failed and 2 for wrong usage, which come with one line on the standard
+        error.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where a signal asked it to end.
     """
-    # A name that is not UTF-8 is printed with its bytes escaped, and not as an error.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
     try:
-        code = app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
+        _refuse_empty_words(words)
+        code = app(words, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
-        return _complain(_usage_message(error), EXIT_USAGE)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return _fail(_usage_message(error), EXIT_USAGE)
     except BrokenPipeError:
-        # Whoever read the output has had enough (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return EXIT_FAILED  # whoever read the output has had enough (`| head`)
     except TonotopeError as error:
         if debug:
             traceback.print_exc()
         usage = isinstance(error, InputError)
-        return _complain(str(error), EXIT_USAGE if usage else EXIT_FAILED)
+        return _fail(str(error), EXIT_USAGE if usage else EXIT_FAILED)
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is None:
+            return _fail(f"cannot write the output: {error.strerror}", EXIT_FAILED)
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return _complain(
+        return _fail(
             f"an error of Tonotope itself: {reason}. Please report it with the output of --debug.",
             EXIT_FAILED,
         )
     return code if isinstance(code, int) else 0
+
+
+def _refuse_empty_words(words: list[str]) -> None:
+    """Refuse what an unset shell variable leaves; as a path it would mean the current folder."""
+    for before, word in pairwise(["tonotope", *words]):
+        option, _, value = word.partition("=")
+        is_empty_option = option.startswith("--") and word != option and not value
+        if not word or is_empty_option:
+            place = f"for {option}" if is_empty_option else f"after '{before}'"
+            raise InputError(f"an empty word {place} (an unset variable?). See: tonotope --help")
 
 
 def _usage_message(error: CycloptsError) -> str:
@@ -143,6 +151,7 @@ def _usage_message(error: CycloptsError) -> str:
     return f"{reason} See: {command} --help"
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"tonotope: {message}", file=sys.stderr)
+def _fail(message: str, status: int) -> int:
+    with suppress(OSError):  # the standard error may be what cannot be written to
+        complain(message)
     return status

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tonotope.cli.options import JsonOption
-from tonotope.cli.output import print_json
+from tonotope.cli.options import JsonOption, WholeNumber
+from tonotope.cli.output import print_json, say
 
 __all__ = ["demo_music"]
 
 
-def demo_music(out: Path, /, *, seed: int = 0, json: JsonOption = False) -> None:
+def demo_music(out: Path, /, *, seed: WholeNumber = 0, json: JsonOption = False) -> None:
     """Write a small library of made-up music: 24 short pieces in six styles and six formats.
 
     Parameters
@@ -30,4 +30,4 @@ def demo_music(out: Path, /, *, seed: int = 0, json: JsonOption = False) -> None
     if json:
         print_json({"out": str(out), "files": [str(path) for path in paths]})
     else:
-        print(f"{len(paths)} pieces written to {out}")
+        say(f"{len(paths)} pieces written to {out}")

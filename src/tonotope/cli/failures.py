@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import print_json
+from tonotope.cli.output import print_json, say
 
 __all__ = ["failures"]
 
@@ -20,6 +20,7 @@ def failures(*, library: LibraryOption = None, json: JsonOption = False) -> None
         print_json([asdict(record) for record in records])
         return
     for record in records:
-        print(f"{record.path}\n    {record.reason}. {record.next_step}")
+        say(record.path)
+        say(f"    {record.reason}. {record.next_step}")
     if not records:
-        print("Every file gave something.")
+        say("Every file gave something.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption
-from tonotope.cli.output import duration, print_json
+from tonotope.cli.options import JsonOption, WholeNumber
+from tonotope.cli.output import complain, duration, print_json, say
 from tonotope.errors import DecodeError, InputError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def genre(
     files: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=False)],
     /,
     *,
-    top: int = 3,
+    top: WholeNumber = 3,
     over_time: Annotated[bool, Parameter(negative="")] = False,
     json: JsonOption = False,
 ) -> int:
@@ -48,7 +47,7 @@ def genre(
         try:
             analysis = analyze(path)
         except DecodeError as error:
-            print(f"tonotope: {error}", file=sys.stderr)
+            complain(str(error))
             status = 1
             continue
         if json:
@@ -87,13 +86,13 @@ def _windows(analysis: TrackAnalysis) -> list[tuple[np.float32, list[GenreShare]
 
 
 def _print(analysis: TrackAnalysis, top: int, *, over_time: bool) -> None:
-    print(analysis.path)
-    print(f"  {_line(analysis.genres[:top]) or 'nothing is to be heard in it'}")
+    say(analysis.path)
+    say(f"  {_line(analysis.genres[:top]) or 'nothing is to be heard in it'}")
     if analysis.audio.damage:
-        print(f"  damaged: {analysis.audio.damage.describe()}")
+        say(f"  damaged: {analysis.audio.damage.describe()}")
     if over_time:
         for start_s, genres in _windows(analysis):
-            print(f"  {duration(float(start_s)):>8}  {_line(genres[:top])}")
+            say(f"  {duration(float(start_s)):>8}  {_line(genres[:top])}")
 
 
 def _line(genres: list[GenreShare]) -> str:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import CoercionError, Parameter, Token
 
-__all__ = ["JsonOption", "LibraryOption"]
+__all__ = ["JsonOption", "LibraryOption", "WholeNumber"]
+
+
+def _whole_number(type_: type[int], tokens: Sequence[Token]) -> int:
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise CoercionError(token=tokens[0], target_type=type_) from None
+
+
+# Cyclopts itself takes "2.7" for 3.
+WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
+
 
 LibraryOption = Annotated[
     Path | None,

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tonotope.library.catalogue import Track
 
-__all__ = ["duration", "print_json", "track_document"]
+__all__ = ["complain", "duration", "print_json", "printable", "say", "track_document"]
+
+
+def printable(text: str) -> str:
+    """Return a text with its control and other invisible characters escaped.
+
+    File names and tags may hold anything, and a terminal obeys what it is sent.
+    """
+    return "".join(
+        # Spaces of any width are harmless, and usual in Japanese names.
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c)
+        for c in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def say(line: str) -> None:
+    """Print a line for people on the standard output."""
+    print(printable(line))
+
+
+def complain(message: str) -> None:
+    """Print a line on the standard error: what went wrong."""
+    print(f"tonotope: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def print_json(document: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import duration, print_json, track_document
+from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.output import complain, duration, print_json, say, track_document
 
 __all__ = ["playlist"]
 
@@ -18,7 +18,7 @@ def playlist(
     like: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
     out: Path,
     minutes: float | None = None,
-    n: int | None = None,
+    n: WholeNumber | None = None,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -41,7 +41,10 @@ def playlist(
 
     with Library(library) as opened:
         tracks = opened.playlist(like, n=n, minutes=minutes)
-        opened.write_playlist(out, tracks)
+        left_out = opened.write_playlist(out, tracks)
+    for track in left_out:
+        complain(f"not in the playlist, which cannot name a path with a line break: {track.path}")
+    tracks = [track for track in tracks if track not in left_out]
     length_s = sum(track.duration_s for track in tracks)
     if json:
         print_json(
@@ -53,5 +56,5 @@ def playlist(
         )
         return
     for number, track in enumerate(tracks, start=1):
-        print(f"{number:3d}  {track.name}  ({duration(track.duration_s)})")
-    print(f"{len(tracks)} tracks, {duration(length_s)}, written to {out}")
+        say(f"{number:3d}  {track.name}  ({duration(track.duration_s)})")
+    say(f"{len(tracks)} tracks, {duration(length_s)}, written to {out}")

@@ -10,11 +10,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tonotope.cli.output import printable
 from tonotope.library.summary import ScanProgress
 
-__all__ = ["counting", "scanning"]
-
-_LINE_INTERVAL_S = 10.0
+__all__ = [
+    "PlainLines",
+    "ProgressBar",
+    "counting",
+    "describe_speed",
+    "describe_time_left",
+    "scanning",
+]
 
 
 def _progress(console: Console, *columns: TextColumn) -> Progress:
@@ -46,76 +52,94 @@ def scanning() -> Iterator[Callable[[ScanProgress], None]]:
     """Give a function that is called with how far a scan has come."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _PlainLines()
+        yield PlainLines()
         return
     with _progress(console, TextColumn("{task.fields[speed]}")) as progress:
-        task = progress.add_task("Looking for files", total=None, speed="")
-        speed = _Speed()
-        shown_failure: tuple[str, str] | None = None
-
-        def show(scan: ScanProgress) -> None:
-            nonlocal shown_failure
-            if scan.last_failure is not None and scan.last_failure != shown_failure:
-                shown_failure = scan.last_failure
-                progress.console.print(_failure_line(shown_failure), markup=False, highlight=False)
-            if scan.is_walking:
-                progress.update(task, completed=scan.summary.files)
-                return
-            progress.update(
-                task,
-                description="Listening",
-                total=scan.summary.files,
-                completed=scan.n_done,
-                speed=speed.describe(scan),
-            )
-
-        yield show
+        yield ProgressBar(progress)
 
 
-class _Speed:
-    """How fast a scan is, over its whole time."""
+class ProgressBar:
+    """A bar, and above it a line for each failure.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    progress
+        What draws it; one of its columns shows the field `speed`.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("Looking for files", total=None, speed="")
         self._started = time.monotonic()
-
-    def describe(self, scan: ScanProgress) -> str:
-        elapsed_s = max(time.monotonic() - self._started, 1e-3)
-        words = [
-            f"{scan.summary.analysed / elapsed_s:.1f} tracks/s",
-            f"{scan.music_s / 60 / elapsed_s:.1f} h of music/min",
-        ]
-        if scan.summary.failed:
-            words.append(f"{scan.summary.failed} failed")
-        return ", ".join(words)
-
-    def left(self, scan: ScanProgress) -> str:
-        """Return the time left in words, from how long it took so far."""
-        if not scan.n_done or scan.is_walking:
-            return "time left unknown"
-        elapsed_s = time.monotonic() - self._started
-        left_s = elapsed_s / scan.n_done * (scan.summary.files - scan.n_done)
-        return f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left"
-
-
-class _PlainLines:
-    """A line every ten seconds, and one for each failure."""
-
-    def __init__(self) -> None:
-        self._speed = _Speed()
-        self._last_line = time.monotonic()
-        self._shown_failure: tuple[str, str] | None = None
+        self._n_failures_shown = 0
 
     def __call__(self, scan: ScanProgress) -> None:
-        if scan.last_failure is not None and scan.last_failure != self._shown_failure:
-            self._shown_failure = scan.last_failure
-            print(_failure_line(self._shown_failure), file=sys.stderr, flush=True)
-        if time.monotonic() - self._last_line < _LINE_INTERVAL_S:
+        """Show how far a scan has come."""
+        for line in _failure_lines(scan, self._n_failures_shown):
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._n_failures_shown = len(scan.failures)
+        if scan.is_walking:
+            self._progress.update(self._task, completed=scan.summary.files)
             return
-        self._last_line = time.monotonic()
-        line = f"{scan.n_done} of {scan.summary.files} files, {self._speed.describe(scan)}"
-        print(f"{line}, {self._speed.left(scan)}", file=sys.stderr, flush=True)
+        self._progress.update(
+            self._task,
+            description="Listening",
+            total=scan.summary.files,
+            completed=scan.n_done,
+            speed=describe_speed(scan, time.monotonic() - self._started),
+        )
 
 
-def _failure_line(failure: tuple[str, str]) -> str:
-    path, reason = failure
-    return f"failed: {path}: {reason}"
+class PlainLines:
+    """A line every some seconds, and one for each failure.
+
+    Parameters
+    ----------
+    interval_s
+        How long between two lines, at least.
+    """
+
+    def __init__(self, interval_s: float = 10.0) -> None:
+        self._interval_s = interval_s
+        self._started = self._last_line = time.monotonic()
+        self._n_failures_shown = 0
+
+    def __call__(self, scan: ScanProgress) -> None:
+        """Show how far a scan has come."""
+        for line in _failure_lines(scan, self._n_failures_shown):
+            print(line, file=sys.stderr, flush=True)
+        self._n_failures_shown = len(scan.failures)
+        now = time.monotonic()
+        if now - self._last_line < self._interval_s:
+            return
+        self._last_line = now
+        words = [
+            f"{scan.n_done} of {scan.summary.files} files",
+            describe_speed(scan, now - self._started),
+            describe_time_left(scan, now - self._started),
+        ]
+        print(", ".join(words), file=sys.stderr, flush=True)
+
+
+def describe_speed(scan: ScanProgress, elapsed_s: float) -> str:
+    """Return how fast a scan is, over its whole time, and how many files failed so far."""
+    elapsed_s = max(elapsed_s, 1e-3)
+    words = [
+        f"{scan.summary.analysed / elapsed_s:.1f} tracks/s",
+        f"{scan.music_s / 60 / elapsed_s:.1f} h of music/min",
+    ]
+    if scan.summary.failed:
+        words.append(f"{scan.summary.failed} failed")
+    return ", ".join(words)
+
+
+def describe_time_left(scan: ScanProgress, elapsed_s: float) -> str:
+    """Return how long a scan will still take, judged by how long it took so far."""
+    if not scan.n_done or scan.is_walking:
+        return "time left unknown"
+    left_s = elapsed_s / scan.n_done * (scan.summary.files - scan.n_done)
+    return f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left"
+
+
+def _failure_lines(scan: ScanProgress, n_shown: int) -> list[str]:
+    return [printable(f"failed: {path}: {reason}") for path, reason in scan.failures[n_shown:]]

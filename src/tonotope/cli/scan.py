@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import print_json
+from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.output import complain, print_json, say
 
 if TYPE_CHECKING:
     from tonotope.library.summary import ScanProgress, ScanSummary
@@ -22,8 +21,8 @@ def scan(
     /,
     *,
     library: LibraryOption = None,
-    jobs: int | None = None,
-    nice: int = 0,
+    jobs: WholeNumber | None = None,
+    nice: WholeNumber = 0,
     retry_failed: Annotated[bool, Parameter(negative="")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -61,10 +60,9 @@ def scan(
             )
         except KeyboardInterrupt:
             done, files = (last.n_done, last.summary.files) if last else (0, 0)
-            print(
-                f"tonotope: interrupted; {done} of {files} files are in the library. "
-                "Run the same command to go on.",
-                file=sys.stderr,
+            complain(
+                f"interrupted; {done} of {files} files are in the library. "
+                "Run the same command to go on."
             )
             raise
     if json:
@@ -83,7 +81,7 @@ def _print(summary: ScanSummary) -> None:
     }
     parts = [f"{n} {what}" for what, n in counts.items() if n]
     if summary.damaged:
-        parts.append(f"{summary.damaged} of them damaged")
-    print(f"{summary.files} files: {', '.join(parts) or 'none'}; {summary.seconds:.1f} s")
+        parts.append(f"{summary.damaged} damaged but heard")
+    say(f"{summary.files} files: {', '.join(parts) or 'none'}; {summary.seconds:.1f} s")
     if summary.failed:
-        print("Why files failed: tonotope failures")
+        say("Why files failed: tonotope failures")

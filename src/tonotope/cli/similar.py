@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import duration, print_json, track_document
+from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.output import duration, print_json, say, track_document
 
 if TYPE_CHECKING:
     from tonotope.session import SimilarTracks
@@ -17,9 +17,9 @@ def similar(
     file_or_id: str,
     /,
     *,
-    n: int = 10,
-    per_artist: int = 3,
-    per_album: int = 2,
+    n: WholeNumber = 10,
+    per_artist: WholeNumber = 3,
+    per_album: WholeNumber = 2,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -57,9 +57,9 @@ def similar(
 
 
 def _print(found: SimilarTracks) -> None:
-    print(f"Sounds like {found.query.name} ({duration(found.query.duration_s)}):")
+    say(f"Sounds like {found.query.name} ({duration(found.query.duration_s)}):")
     for k in found.neighbours:
-        print(f"{k.distance:6.2f}  {k.track.name}  ({duration(k.track.duration_s)})")
-        print(f"        {k.track.path}")
+        say(f"{k.distance:6.2f}  {k.track.name}  ({duration(k.track.duration_s)})")
+        say(f"        {k.track.path}")
     if not found.neighbours:
-        print("  nothing: the library holds no other track that the rules allow")
+        say("  nothing: the library holds no other track that the rules allow")

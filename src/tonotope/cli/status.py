@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import print_json
+from tonotope.cli.output import print_json, say
 
 __all__ = ["status"]
 
@@ -19,14 +19,14 @@ def status(*, library: LibraryOption = None, json: JsonOption = False) -> None:
     if json:
         print_json(asdict(held))
         return
-    print(f"Library  {held.path}")
-    print(f"Files    {held.files}" + (f" ({held.missing} more are missing)" * bool(held.missing)))
-    print(f"Tracks   {held.tracks}, {held.hours:.1f} hours")
+    say(f"Library  {held.path}")
+    say(f"Files    {held.files}" + (f" ({held.missing} more are missing)" * bool(held.missing)))
+    say(f"Tracks   {held.tracks}, {held.hours:.1f} hours")
     if held.damaged or held.silent:
-        print(f"         {held.damaged} damaged, {held.silent} silent")
+        say(f"         {held.damaged} damaged, {held.silent} silent")
     if held.failed:
-        print(f"Failed   {held.failed} (see: tonotope failures)")
+        say(f"Failed   {held.failed} (see: tonotope failures)")
     if held.genres:
-        print("Genres   " + ", ".join(f"{genre} {n}" for genre, n in held.genres.items()))
+        say("Genres   " + ", ".join(f"{genre} {n}" for genre, n in held.genres.items()))
     if held.last_scan_at:
-        print(f"Scanned  {held.last_scan_at}, {held.last_scan_outcome}")
+        say(f"Scanned  {held.last_scan_at}, {held.last_scan_outcome}")
