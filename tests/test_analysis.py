@@ -60,7 +60,7 @@ def assert_sound(track, n_windows: int):
     assert track.window_probabilities.shape == (n_windows, len(track.labels))
     assert track.window_probabilities.dtype == np.float32
     np.testing.assert_allclose(track.window_probabilities.sum(axis=1), 1, atol=1e-5)
-    assert track.embedding.shape == (128,)
+    assert track.embedding.shape == (256,)
     assert track.embedding.dtype == np.float32
     assert np.isfinite(track.embedding).all()
     probabilities = [share.probability for share in track.genres]

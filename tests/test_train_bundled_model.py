@@ -87,7 +87,7 @@ def test_network_takes_any_batch_and_gives_the_contract(trained: Path) -> None:
     log_mel = np.random.default_rng(2).uniform(-80, 0, (5, 333, 128)).astype(np.float32)
     probabilities, embedding = network.run(["probabilities", "embedding"], {"log_mel": log_mel})
     assert probabilities.shape == (5, 3)
-    assert embedding.shape == (5, 128)
+    assert embedding.shape == (5, 256)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     alone = network.run(["probabilities"], {"log_mel": log_mel[3:4]})[0]
     np.testing.assert_allclose(probabilities[3:4], alone, atol=1e-5)

@@ -52,7 +52,7 @@ class TrackAnalysis:
     window_probabilities
         Genre probabilities of each window, shape (n_windows, n_labels), float32.
     embedding
-        The network's description of the track, shape (128,), float32: mean over the windows;
+        The network's description of the track, shape (256,), float32: mean over the windows;
         None where there is no window.
     feature_version, model_id
         What the summary, and what genres and embedding, were made by.

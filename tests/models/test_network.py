@@ -34,7 +34,7 @@ def test_the_bundled_network_hears():
     assert heard.probabilities.dtype == np.float32
     assert heard.probabilities.min() >= 0
     assert heard.probabilities.sum() == pytest.approx(1, abs=1e-6)
-    assert heard.embedding.shape == (128,)
+    assert heard.embedding.shape == (256,)
     assert heard.embedding.dtype == np.float32
     assert np.isfinite(heard.embedding).all()
 
@@ -125,7 +125,7 @@ def refusal(card) -> str:
 
 
 def test_a_copied_network_loads(copied_card):
-    assert GenreNetwork(copied_card).hear(window(0)).embedding.shape == (128,)
+    assert GenreNetwork(copied_card).hear(window(0)).embedding.shape == (256,)
 
 
 def test_a_missing_network_is_refused(copied_card):
