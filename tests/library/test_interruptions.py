@@ -16,8 +16,9 @@ from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
 import pytest
+import soundfile
 
-from support.libraries import contents, retag, write
+from support.libraries import contents, retag, sound, write
 
 Run = Callable[..., CompletedProcess[str]]
 Start = Callable[..., Popen[str]]
@@ -121,7 +122,10 @@ def test_a_worker_that_is_killed_costs_one_file(
     start_scan: Start, tonotope: Run, tmp_path: Path
 ) -> None:
     folder, library = tmp_path / "music", tmp_path / "l.db"
-    write(folder / "a long one.wav", seed=1, seconds=2400)
+    folder.mkdir()
+    with soundfile.SoundFile(folder / "a long one.wav", "w", 22050, 1) as long:
+        for part in range(40):
+            long.write(sound(part, seconds=60))
     write(folder / "short.wav", seed=2)
     process = start_scan(folder, "--library", library, "--jobs", "1")
     # The long file comes first; a worker that has used this much time is listening to it.

@@ -38,6 +38,16 @@ def test_what_a_killed_owner_left_behind_locks_nothing(tmp_path: Path) -> None:
         pass
 
 
+def test_one_library_by_two_names_is_one(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "l.db")
+    with (
+        scan_lock(tmp_path / "l.db"),
+        pytest.raises(LibraryLockedError),
+        scan_lock(tmp_path / "link.db"),
+    ):
+        pass
+
+
 def test_libraries_do_not_lock_each_other(tmp_path: Path) -> None:
     with scan_lock(tmp_path / "a.db"), scan_lock(tmp_path / "b.db"):
         pass

@@ -62,6 +62,13 @@ def test_where_there_is_none_the_next_step_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
+def test_who_asks_makes_no_library_of_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(LibraryError, match="no library at"):
+        connect(tmp_path / "empty.txt", create=False)
+    assert (tmp_path / "empty.txt").stat().st_size == 0
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryError, match="cannot open library"):
@@ -86,6 +93,7 @@ def test_where_the_library_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert resolve_path(tmp_path) == tmp_path / "library.db"
     monkeypatch.chdir(tmp_path)
     assert resolve_path("x.db") == tmp_path / "x.db"
+    assert resolve_path("~nobody-of-this-name/x.db").name == "x.db"
 
 
 def test_paths_that_are_not_utf8_come_back(tmp_path: Path) -> None:

@@ -86,6 +86,13 @@ def test_links_to_nowhere_are_reported_where_they_promise_music(tmp_path: Path) 
     assert "symbolic links" in reasons["loop.mp3"]
 
 
+def test_times_beyond_the_reach_of_sqlite(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp3")
+    os.utime(tmp_path / "a.mp3", (2**34, 2**34))
+    (file,) = Walk([str(tmp_path)])
+    assert file.mtime_ns == 2**63 - 1
+
+
 def test_a_folder_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     touch(tmp_path / "closed/a.mp3", tmp_path / "open.mp3")
     (tmp_path / "closed").chmod(0)

@@ -27,6 +27,7 @@ def scan_lock(library: Path) -> Iterator[None]:
     LibraryError
         If the file cannot be written.
     """
+    library = library.resolve()  # one lock, however the library is called
     path = library.with_name(library.name + ".lock")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -43,6 +44,10 @@ def scan_lock(library: Path) -> Iterator[None]:
                 f"library '{library}' is being scanned by process {owner}. "
                 "Wait for it, or stop it and run this again."
             ) from None
+        except OSError as error:
+            raise LibraryError(
+                f"cannot lock '{path}': {error.strerror}. Name a place on this machine."
+            ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield

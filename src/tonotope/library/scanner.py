@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonotope.errors import InputError, LibraryError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["scan_folders"]
 
 _COMMIT_INTERVAL_S = 1.0
+_MOST_JOBS = 256
 _SHORTEST_BOUND_S = 60.0
 # Hashing is reading: the slowest drive or network that is still worth waiting for.
 _SLOWEST_BYTES_PER_S = 1e6
@@ -84,37 +86,58 @@ def scan_folders(
     """
     paths = check_folders(folders)
     jobs = default_jobs() if jobs is None else jobs
-    if jobs < 1:
-        raise InputError(f"cannot scan with {jobs} processes. Use --jobs 1 or more.")
+    if not 1 <= jobs <= _MOST_JOBS:
+        raise InputError(f"cannot scan with {jobs} processes. Use --jobs with 1 to {_MOST_JOBS}.")
     if not 0 <= nice <= 19:
         raise InputError(f"cannot be {nice} nice. Use --nice with 0 to 19.")
     with Catalogue(library, create=True) as catalogue, scan_lock(catalogue.path):
+        opened = catalogue.path.stat()
         records = ScanRecords(catalogue.connection, FEATURE_VERSION, model_id)
+        run = _Scan(records, paths, on_progress or (lambda progress: None))
         try:
-            with WorkerPool(jobs, nice, memory_bytes) as pool:
-                return _scan(records, paths, pool, jobs, retry_failed, on_progress)
-        except sqlite3.Error as error:
+            summary = _execute(run, records, jobs, nice, memory_bytes, retry_failed=retry_failed)
+        except sqlite3.OperationalError as error:
             raise LibraryError(
                 f"cannot write to library '{catalogue.path}': {error}. What was stored before is "
                 "safe: mend that and scan again."
             ) from error
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(
+                f"library '{catalogue.path}' is damaged: {error}. Move it away and scan again."
+            ) from error
+        if not _is_file(catalogue.path, opened):
+            raise LibraryError(
+                f"library '{catalogue.path}' was removed while it was written. Scan again."
+            )
+        return summary
 
 
-def _scan(
+def _is_file(path: Path, state: os.stat_result) -> bool:
+    """Whether the file at a path is still the one whose state that is."""
+    return path.exists() and os.path.samestat(path.stat(), state)
+
+
+def _execute(
+    run: _Scan,
     records: ScanRecords,
-    folders: list[str],
-    pool: WorkerPool,
     jobs: int,
+    nice: int,
+    memory_bytes: int,
+    *,
     retry_failed: bool,
-    on_progress: Callable[[ScanProgress], None] | None,
 ) -> ScanSummary:
-    progress = ScanProgress(ScanSummary())
+    """Walk, listen, and store how it ended, however it ended."""
+    progress = run.progress
     started = time.monotonic()
-    scan_id = records.begin_scan(folders)
+    scan_id = records.begin_scan(run.folders)
     outcome = "failed"
     try:
-        run = _Scan(records, folders, pool, jobs, progress, on_progress or (lambda progress: None))
-        run.execute(retry_failed=retry_failed)
+        todo = run.walk(retry_failed=retry_failed)
+        # No more processes than there is work for.
+        jobs = min(jobs, len(todo))
+        with WorkerPool(jobs, nice, memory_bytes) as pool:
+            run.read(todo, pool, jobs)
+        run.note_what_is_gone()
         outcome = "finished"
     except KeyboardInterrupt:
         outcome = "interrupted"
@@ -141,45 +164,45 @@ class _Scan:
         self,
         records: ScanRecords,
         folders: list[str],
-        pool: WorkerPool,
-        jobs: int,
-        progress: ScanProgress,
         on_progress: Callable[[ScanProgress], None],
     ) -> None:
+        self.folders = folders
+        self.progress = ScanProgress(ScanSummary())
         self._records = records
-        self._pool = pool
-        self._progress = progress
         self._on_progress = on_progress
         self._walk = Walk(folders)
         self._known: dict[str, FileState] = records.files()
         self._seen: set[str] = set()
         # Of each track the files that the walk did not meet: what was moved is one of them.
         self._unseen: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        # Enough to keep every worker busy while one result is stored.
-        self._most_in_flight = 2 * jobs + 1
-        self._n_in_flight = 0
+        self._unreadable: set[str] = set()
+        # Tracks of which this scan has met a file that holds them.
+        self._held: set[int] = set()
         self._listening: dict[str, _Job] = {}
-
-    def execute(self, *, retry_failed: bool) -> None:
-        todo = list(self._files_to_read(retry_failed=retry_failed))
-        self._progress.is_walking = False
-        self._on_progress(self._progress)
-        self._read(iter(todo))
-        with self._records.unit():
-            self._note_missing()
-            self._note_unreadable()
+        self._n_in_flight = 0
 
     # The first gate: size and modification time.
 
+    def walk(self, *, retry_failed: bool) -> list[FoundFile]:
+        """Find the files, and return those that have to be read."""
+        todo = list(self._files_to_read(retry_failed=retry_failed))
+        for path, state in self._known.items():
+            if path not in self._seen:
+                self._unseen[state.track_id][path] = state.file_id
+        self._note_unreadable()
+        self.progress.is_walking = False
+        self._on_progress(self.progress)
+        return todo
+
     def _files_to_read(self, *, retry_failed: bool) -> Iterator[FoundFile]:
         failed = self._records.failures()
-        came_back = []
-        summary = self._progress.summary
+        came_back, works_again = [], []
+        summary = self.progress.summary
         for found in self._walk:
             summary.files += 1
             self._seen.add(found.path)
             if summary.files % 256 == 0:
-                self._on_progress(self._progress)
+                self._on_progress(self.progress)
             known = self._known.get(found.path)
             if failed.get(found.path) == (found.size_bytes, found.mtime_ns):
                 if retry_failed:
@@ -188,38 +211,46 @@ class _Scan:
                     summary.failed += 1
             elif known is not None and known.is_current and known.is_same_as(found):
                 summary.unchanged += 1
+                self._held.add(known.track_id)
                 if known.is_missing:
                     came_back.append(known.file_id)
+                if found.path in failed:
+                    works_again.append(found.path)
             else:
                 yield found
-        for path, state in self._known.items():
-            if path not in self._seen:
-                self._unseen[state.track_id][path] = state.file_id
+        self._unreadable = {unreadable.path for unreadable in self._walk.unreadable}
         with self._records.unit():
             self._records.mark_present(came_back)
-            self._records.drop_failures([path for path in failed if self._is_gone(path)])
+            gone = [path for path in failed if self._is_gone(path)]
+            self._records.drop_failures(works_again + gone)
 
     # The second and the third gate, in the workers.
 
-    def _read(self, todo: Iterator[FoundFile]) -> None:
+    def read(self, files: Sequence[FoundFile], pool: WorkerPool, jobs: int) -> None:
+        """Find out which recordings the files hold, and listen to those that are not known."""
+        self._pool = pool
+        # At most five seconds of work are lost, however many work at them.
+        commit_interval_s = min(_COMMIT_INTERVAL_S, 5.0 / max(jobs, 1))
         last_commit = time.monotonic()
+        todo = iter(files)
         found = next(todo, None)
         while found is not None or self._n_in_flight:
-            while found is not None and self._n_in_flight < self._most_in_flight:
-                self._identify(found)
+            # Enough to keep every worker busy while one result is stored.
+            while found is not None and self._n_in_flight < 2 * jobs + 1:
+                self._identify(_Job(found))
                 found = next(todo, None)
-            outcome = self._pool.next_outcome(timeout_s=0.1)
+            outcome = pool.next_outcome(timeout_s=0.1)
             if outcome is not None:
                 self._n_in_flight -= 1
                 self._advance(outcome)
-            if time.monotonic() - last_commit >= _COMMIT_INTERVAL_S:
+            if time.monotonic() - last_commit >= commit_interval_s:
                 self._records.commit()
                 last_commit = time.monotonic()
-            self._on_progress(self._progress)
+            self._on_progress(self.progress)
 
-    def _identify(self, found: FoundFile) -> None:
-        timeout_s = _SHORTEST_BOUND_S + found.size_bytes / _SLOWEST_BYTES_PER_S
-        self._submit(_Job(found), identify_file, timeout_s)
+    def _identify(self, job: _Job) -> None:
+        timeout_s = _SHORTEST_BOUND_S + job.found.size_bytes / _SLOWEST_BYTES_PER_S
+        self._submit(job, identify_file, timeout_s)
 
     def _submit(self, job: _Job, task: Callable[[str], Any], timeout_s: float) -> None:
         self._pool.submit(job, task, job.found.path, timeout_s)
@@ -234,10 +265,13 @@ class _Scan:
         if job.identified is not None:
             del self._listening[job.identified.identity.audio_id]
         if isinstance(result, Failure):
-            for each in (job, *job.copies):
-                self._store_failure(each.found, result)
+            self._store_failure(job.found, result)
         else:
             self._store_analysis(job, result)
+        # What is known by now is only noted; where this file failed, one of its copies may not.
+        for copy in job.copies:
+            if copy.identified is not None:
+                self._on_identified(copy, copy.identified)
 
     def _on_identified(self, job: _Job, identified: Identified) -> None:
         job.identified = identified
@@ -256,21 +290,20 @@ class _Scan:
         with self._records.unit():
             track_id = self._records.put_track(analysis)
             self._put_file(job, track_id)  # which may have moved, too
-        self._progress.summary.analysed += 1
-        self._progress.summary.damaged += bool(analysis.audio.damage)
-        self._progress.music_s += analysis.audio.duration_s
-        for copy in job.copies:
-            self._store_known(copy, track_id)
+        self.progress.summary.analysed += 1
+        self.progress.summary.damaged += bool(analysis.audio.damage)
+        self.progress.music_s += analysis.audio.duration_s
 
     def _store_known(self, job: _Job, track_id: int) -> None:
         """Note a file that holds a recording which needs no listening to."""
+        known = self._known.get(job.found.path)
+        is_held = track_id in self._held
         with self._records.unit():
             has_moved = self._put_file(job, track_id)
-        known = self._known.get(job.found.path)
-        summary = self._progress.summary
+        summary = self.progress.summary
         if known is not None and known.track_id == track_id:
             summary.unchanged += 1
-        elif known is not None or has_moved:
+        elif has_moved or (known is not None and not is_held):
             summary.moved += 1
         else:
             summary.duplicates += 1
@@ -285,41 +318,56 @@ class _Scan:
         if moved_from is not None:
             self._records.move_file(self._unseen[track_id].pop(moved_from), found.path)
         self._records.put_file(found, identity.container, track_id, tags)
+        self._held.add(track_id)
         return moved_from is not None
 
     def _moved_from(self, path: str, track_id: int) -> str | None:
         """Return where a track's file lay that lies at `path` now: of the same name, if any."""
         name = path.rpartition("/")[2]
         unseen = sorted(self._unseen[track_id], key=lambda old: old.rpartition("/")[2] != name)
-        return next((old for old in unseen if not os.path.lexists(old)), None)
+        return next((old for old in unseen if _is_absent(old)), None)
 
     def _store_failure(self, found: FoundFile, failure: Failure) -> None:
         with self._records.unit():
             self._records.put_failure(found, failure.reason, failure.next_step)
-        self._progress.summary.failed += 1
-        self._progress.last_failure = (found.path, failure.reason)
+        self.progress.summary.failed += 1
+        self.progress.failures.append((found.path, failure.reason))
 
     # What the walk found no more, or could not look into.
 
-    def _note_missing(self) -> None:
-        self._known.clear()  # half of what the scan of a large library holds
-        missing = [
-            state.file_id for path, state in self._records.files().items() if self._is_gone(path)
-        ]
-        self._records.mark_missing(missing)
+    def note_what_is_gone(self) -> None:
+        """Mark the files as missing that should have been met and were not."""
+        with self._records.unit():
+            for files in self._unseen.values():
+                gone = [file_id for path, file_id in files.items() if self._is_gone(path)]
+                self._records.mark_missing(gone)
 
     def _note_unreadable(self) -> None:
         for unreadable in self._walk.unreadable:
             found = FoundFile(unreadable.path, 0, 0)
-            self._progress.summary.files += 1
+            self.progress.summary.files += 1
             self._store_failure(found, Failure(unreadable.reason, unreadable.next_step))
 
     def _is_gone(self, path: str) -> bool:
         """Whether a path that the library knows should have been found and was not."""
-        if path in self._seen or not any(_lies_in(path, folder) for folder in self._walk.folders):
+        if path in self._seen:
             return False
-        return not any(_lies_in(path, u.path) for u in self._walk.unreadable)
+        above = _folders_above(path)
+        return not above.isdisjoint(self.folders) and above.isdisjoint(self._unreadable)
 
 
-def _lies_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def _folders_above(path: str) -> set[str]:
+    """Return a path and all folders that it lies in."""
+    parts = path.split("/")
+    return {"/".join(parts[:n]) or "/" for n in range(1, len(parts) + 1)}
+
+
+def _is_absent(path: str) -> bool:
+    """Whether nothing lies at a path: known for sure, and not for want of a permission."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -19,6 +19,7 @@ __all__ = ["SCHEMA_VERSION", "connect", "default_library_path", "path_bytes", "r
 _APPLICATION_ID = 0x544F4E4F  # "TONO"
 
 # Each script takes a library from one version to the next; none is ever changed once released.
+# A semicolon ends a statement and stands nowhere else.
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE tracks (
@@ -103,8 +104,8 @@ def resolve_path(path: str | os.PathLike[str] | None) -> Path:
     """Return the library's file: the default, the one named, or the one in the folder named."""
     if path is None:
         return default_library_path()
-    path = Path(path).expanduser().absolute()
-    return path / "library.db" if path.is_dir() else path
+    absolute = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - "~nobody" is a name, too
+    return absolute / "library.db" if absolute.is_dir() else absolute
 
 
 def path_bytes(path: str) -> bytes:
@@ -129,19 +130,29 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     LibraryError
         If there is none, it cannot be opened, or it is something else's file.
     """
-    if not create and not path.exists():
+    # Who only asks changes nothing, least of all a file that is no library.
+    if not create and not (path.exists() and path.stat().st_size):
         raise LibraryError(f"no library at '{path}' yet. Make one: tonotope scan FOLDER")
+    is_read_only = not create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
     try:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        # Scans exclude each other by a lock and readers wait for nobody: a short wait will do.
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?immutable=1" if is_read_only else path,
+            timeout=1.5,
+            isolation_level=None,
+            uri=is_read_only,
+        )
     except (OSError, sqlite3.Error) as error:
         raise LibraryError(
             f"cannot open library '{path}': {error}. Name another place with --library."
         ) from error
     connection.text_factory = os.fsdecode
     try:
-        _prepare(connection, path)
+        _check(connection, path)
+        if not is_read_only:
+            _prepare(connection)
     except sqlite3.Error as error:
         connection.close()
         raise LibraryError(
@@ -153,7 +164,8 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is not a library of ours, or of a time to come."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -166,10 +178,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"library '{path}' was written by a newer Tonotope (its format is {version}, this "
             f"version knows up to {SCHEMA_VERSION}). Update Tonotope or use another --library."
         )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Set the connection up, and bring the library up to date."""
     connection.execute("PRAGMA journal_mode = WAL")
     # All of it can be computed again; a power cut may cost the last seconds, never the library.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version < SCHEMA_VERSION:
         _migrate(connection)
 

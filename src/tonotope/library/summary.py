@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["ScanProgress", "ScanSummary"]
 
@@ -22,9 +22,9 @@ class ScanSummary:
     unchanged
         Known already, also where only tags were changed.
     moved
-        Known under another path, where there is nothing any more.
+        Known under another path, where there is nothing or something else by now.
     duplicates
-        New copies of a recording that another file holds too.
+        New copies of a recording that another file holds as well.
     failed
         Gave nothing, now or in an earlier scan; `Library.failures` says why.
     damaged
@@ -55,14 +55,14 @@ class ScanProgress:
         Whether files are still being looked for: `summary.files` is not final.
     music_s
         Duration of all tracks listened to.
-    last_failure
-        Path and reason of the failure that was met last.
+    failures
+        Path and reason of each failure met so far.
     """
 
     summary: ScanSummary
     is_walking: bool = True
     music_s: float = 0.0
-    last_failure: tuple[str, str] | None = None
+    failures: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def n_done(self) -> int:

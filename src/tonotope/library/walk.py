@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ _SYSTEM_FOLDERS = frozenset(
     }
 )
 _SKIP_MARKER = ".nomedia"
+_MOST_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Walk:
                     state = os.stat(path)  # noqa: PTH116
                 except OSError as error:
                     # A link to nowhere is worth a word only where it promised music.
-                    if is_audio:
+                    if is_audio or error.errno not in (errno.ENOENT, errno.ELOOP):
                         reason = error.strerror or type(error).__name__
                         self.unreadable.append(Unreadable(path, reason, "Mend or remove it."))
                     continue
@@ -98,7 +100,9 @@ class Walk:
                     if name.lower() not in _SYSTEM_FOLDERS:
                         subfolders.append(path)
                 elif is_audio:
-                    yield FoundFile(path, state.st_size, state.st_mtime_ns)
+                    # SQLite's integers end in the year 2262, file systems' do not.
+                    mtime_ns = min(max(state.st_mtime_ns, -_MOST_NS), _MOST_NS)
+                    yield FoundFile(path, state.st_size, mtime_ns)
             waiting += reversed(subfolders)
 
     def _listing(self, folder: str) -> list[str]:
@@ -128,7 +132,7 @@ def check_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
         raise InputError("no folder to scan. Name at least one: tonotope scan FOLDER")
     paths = []
     for folder in folders:
-        path = os.path.abspath(Path(folder).expanduser())  # noqa: PTH100 - Path keeps "..", this not
+        path = os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 - never raises
         if not Path(path).is_dir():
             kind = "is not a folder" if os.path.lexists(path) else "does not exist"
             raise PathError(
