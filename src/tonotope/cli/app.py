@@ -56,6 +56,7 @@ app = App(
     help_format="plaintext",
     version=_version,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `main` gives each signal its own status
 )
 
 # These modules import the rooms when their command runs: `--help` waits for none of them.
