@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "tonotope"
 
 # From top to bottom: a room imports only from rooms above it.
 ROOMS = (
-    "errors", "audio", "demo", "features", "models", "analysis", "discovery", "library", "session",
+    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session", "demo",
     "cli",
 )  # fmt: skip
 
@@ -82,6 +82,24 @@ def test_discovery_knows_neither_files_nor_the_catalogue() -> None:
                              path.read_text("utf-8"))  # fmt: skip
 
 
+def imported_rooms(room: str) -> set[str]:
+    """Return which rooms the modules of a room import."""
+    modules = re.compile(r"^\s*(?:from|import) tonotope\.(\w+)", re.M)
+    return {
+        name
+        for path in (SOURCE / room).rglob("*.py")
+        for name in modules.findall(path.read_text("utf-8"))
+    }
+
+
+def test_the_library_knows_nothing_of_similarity() -> None:
+    assert "discovery" not in imported_rooms("library")
+
+
+def test_the_demo_needs_nothing_but_the_errors() -> None:
+    assert imported_rooms("demo") <= {"demo", "errors"}
+
+
 def commands() -> dict[str, list[str]]:
     """Return the options of each command."""
     found = {}
@@ -106,6 +124,14 @@ def test_every_command_and_option_is_documented() -> None:
         assert options or name == "demo-music"
         for option in options:
             assert f"`{option}" in sections[name], f"{name} {option} is not in docs/commands.md"
+
+
+def test_what_holds_for_all_commands_is_documented() -> None:
+    introduction = (ROOT / "docs" / "commands.md").read_text("utf-8").partition("\n## ")[0]
+    for word in ("--help", "--debug", "--json", "--library"):
+        assert f"`{word}`" in introduction
+    for status in ("0", "1", "2", "130", "143", "129"):
+        assert re.search(rf"\b{status}\b", introduction)
 
 
 def test_no_documented_option_is_missing() -> None:

@@ -176,7 +176,8 @@ def test_playlist_that_cannot_be_written(tonotope: Run, music: Path, library: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["--n", "0"], "cannot hold 0"), (["--n", "3", "--minutes", "3"], "not both"),
-     (["--minutes", "nan"], "cannot hold nan")],
+     *((["--minutes", minutes], f"cannot hold {float(minutes)}")
+       for minutes in ("nan", "inf", "-1", "0"))],
 )  # fmt: skip
 def test_impossible_lengths(
     tonotope: Run, music: Path, library: Path, tmp_path: Path, options: list[str], message: str
@@ -187,6 +188,23 @@ def test_impossible_lengths(
     )  # fmt: skip
     assert message in complaint(done, 2)
     assert not (tmp_path / "x.m3u8").exists()
+
+
+def test_a_playlist_says_what_it_cannot_name(tonotope: Run, music: Path, tmp_path: Path) -> None:
+    folder, library = tmp_path / "music", tmp_path / "l.db"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copy(music / f"{number:02d}.flac", folder / f"{number}.flac")
+    (folder / "1.flac").rename(folder / "1\n.flac")
+    assert tonotope("scan", folder, "--library", library).returncode == 0
+    out = folder / "mix.m3u8"
+    words = ["playlist", "--like", folder / "0.flac", "--n", "3", "--out", out]
+    done = tonotope(*words, "--library", library, "--json")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tonotope: not in the playlist")
+    assert line.endswith(rf"{folder}/1\n.flac")
+    assert [Path(track["path"]).name for track in document(done)["tracks"]] == entries(out)
+    assert entries(out) == ["0.flac", "2.flac"]
 
 
 # genre
@@ -260,6 +278,58 @@ def test_failures_when_there_are_none(tonotope: Run, library: Path) -> None:
     assert tonotope("failures", "--library", library).stdout == "Every file gave something.\n"
 
 
+def test_damaged_files_were_heard(tonotope: Run, tmp_path: Path) -> None:
+    sound = write(tmp_path / "music" / "a.flac", seed=1, seconds=20).read_bytes()
+    (tmp_path / "music" / "a.flac").write_bytes(sound[: len(sound) // 2])
+    (tmp_path / "music" / "b.mp3").write_text("no music")
+    done = tonotope("scan", tmp_path / "music", "--library", tmp_path / "l.db")
+    assert done.stdout.startswith("2 files: 1 analysed, 1 failed, 1 damaged but heard; ")
+
+
+# Names that hold anything
+
+HOSTILE, SHOWN = "\x1b[2J\nx\u202e\x9b", r"\x1b[2J\nx\u202e\x9b"
+
+
+def test_no_name_or_tag_reaches_the_terminal_raw(
+    tonotope: Run, music: Path, tmp_path: Path
+) -> None:
+    folder, library = tmp_path / f"music{HOSTILE}", tmp_path / f"l{HOSTILE}.db"
+    one = write(folder / f"1{HOSTILE}.flac", seed=1, title=f"T{HOSTILE}", artist=f"A{HOSTILE}")
+    write(folder / f"2{HOSTILE}.flac", seed=2, title=f"T{HOSTILE}", artist="\u3000 é")
+    (folder / f"3{HOSTILE}.mp3").write_text("no music")
+    with_library = ["--library", library]
+    out = folder / f"{HOSTILE}.m3u8"
+    for words, n_names in [
+        (["scan", folder], 1),
+        (["failures"], 1),
+        (["status"], 1),
+        (["similar", one], 2),
+        (["playlist", "--like", one, "--out", out, "--n", "2"], 4),
+        (["similar", f"none{HOSTILE}"], 1),
+        (["scan", f"none{HOSTILE}"], 1),
+        (["genre", one], 1),
+        (["genre", folder / f"3{HOSTILE}.mp3"], 1),
+        ([f"sing{HOSTILE}"], 1),
+    ]:
+        needs_library = words[0] != "genre" and words[0] in ("scan", "failures", "status",
+                                                            "similar", "playlist")  # fmt: skip
+        done = tonotope(*words, *(with_library if needs_library else []))
+        printed = done.stdout + done.stderr
+        assert printed, words
+        assert not set("\x1b\u202e\x9b") & set(printed), words
+        assert printed.count(r"\x1b") >= n_names, words
+        assert all(line.strip() and not line.startswith("x") for line in printed.splitlines())
+    assert "\u3000 é – T" in tonotope("similar", one, *with_library).stdout
+
+
+def test_json_keeps_names_as_they_are(tonotope: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    write(folder / f"1{HOSTILE}.flac", seed=1)
+    (track,) = document(tonotope("genre", folder / f"1{HOSTILE}.flac", "--json"))
+    assert track["path"] == str(folder / f"1{HOSTILE}.flac")
+
+
 # Errors, and what all commands share
 
 
@@ -267,10 +337,28 @@ def test_failures_when_there_are_none(tonotope: Run, library: Path) -> None:
     "words",
     [["scan"], ["genre"], ["similar"], ["playlist"], ["playlist", "--like", "x"], ["sing"],
      ["status", "--loud"], ["status", "extra"], ["similar", "x", "--n", "many"],
-     ["demo-music"], ["scan", "--jobs"]],
+     ["demo-music"], ["scan", "--jobs"], ["similar", "x", "--n", "2.7"],
+     ["scan", "x", "--jobs", "1.5"], ["scan", "x", "--nice", "1e1"]],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_and_status_2(tonotope: Run, words: list[str]) -> None:
     assert complaint(tonotope(*words), 2).endswith("--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [(["scan", ""], "after 'scan'"), (["scan", "x", ""], "after 'x'"),
+     (["similar", ""], "after 'similar'"), (["genre", ""], "after 'genre'"),
+     (["demo-music", ""], "after 'demo-music'"), (["status", "--library", ""], "after '--library'"),
+     (["status", "--library="], "for --library"),
+     (["playlist", "--like", "", "--out", "x.m3u8"], "after '--like'"),
+     (["playlist", "--like", "x", "--out", ""], "after '--out'"), ([""], "after 'tonotope'")],
+)  # fmt: skip
+def test_an_empty_word_is_not_the_current_folder(
+    tonotope: Run, tmp_path: Path, words: list[str], place: str
+) -> None:
+    line = complaint(tonotope(*words, cwd=tmp_path), 2)
+    assert line == f"tonotope: an empty word {place} (an unset variable?). See: tonotope --help"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_library_yet(tonotope: Run, tmp_path: Path) -> None:
@@ -334,6 +422,7 @@ def test_version_and_help(tonotope: Run) -> None:
         done = tonotope(*words, "--help")
         assert done.returncode == 0
         assert "Examples:" in done.stdout
+    assert "--debug" in tonotope("--help").stdout
 
 
 def test_output_that_nobody_reads_is_no_error(tonotope: Run, library: Path) -> None:
@@ -349,7 +438,7 @@ def test_output_that_nobody_reads_is_no_error(tonotope: Run, library: Path) -> N
         text=True,
     )
     os.close(write_end)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_name_that_is_not_utf8(tonotope: Run, music: Path, tmp_path: Path) -> None:

@@ -22,14 +22,15 @@ def playlist(
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a playlist that begins with some tracks and goes on with what sounds like them.
+    """Write a playlist that begins with a track and goes on with what sounds like it.
 
     No recording comes twice, and no artist follows himself where that can be avoided.
 
     Parameters
     ----------
     like
-        One or more files, which need not be in the library, or ids of tracks.
+        One or more files, which need not be in the library, or ids of tracks. The first comes
+        first.
     out
         The playlist to write, `.m3u8`. Tracks beside or below it are named relative to it.
     minutes
