@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tonotope.discovery import SimilaritySpace, TrackFacts, compose_playlist, nearest
 from tonotope.errors import InputError, LibraryError, TrackNotFoundError
 from tonotope.features import FEATURE_VERSION
-from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
+from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track, album_key
 from tonotope.library.m3u import write_m3u8
 from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.models.cards import ModelCard, read_card
@@ -157,7 +157,7 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""
-        return self._catalogue.status()
+        return self._catalogue.status(FEATURE_VERSION, self._card.model_id)
 
     def failures(self) -> list[FailureRecord]:
         """Return the files that gave nothing, with the reasons."""
@@ -196,14 +196,14 @@ class Library:
                 raise InputError(f"cannot return {number} tracks. Ask for at least 1.")
         space = self._space
         query, place = self._locate(file_or_id)
-        row = space.row_of.get(query.audio_id)
         found = nearest(
             space.places,
             space.facts,
             place,
             _facts(query),
             n=n,
-            exclude=() if row is None else (row,),
+            # Also what the library holds of the file from before it was written to.
+            exclude=[row for row, track in enumerate(space.tracks) if track.path == query.path],
             max_per_artist=max_per_artist,
             max_per_album=max_per_album,
         )
@@ -218,7 +218,10 @@ class Library:
         n: int | None = None,
         minutes: float | None = None,
     ) -> list[Track]:
-        """Return a playlist that begins with some tracks and goes on with what sounds like them.
+        """Return a playlist of some tracks and of what sounds like them.
+
+        It begins with the first of them. No recording comes twice, and no artist follows himself
+        where that can be avoided.
 
         Parameters
         ----------
@@ -248,14 +251,14 @@ class Library:
             )
         space = self._space
         tracks, places, seeds = list(space.tracks), [space.places], []
+        row_of = dict(space.row_of)
         for file_or_id in like:
             track, place = self._locate(file_or_id)
-            row = space.row_of.get(track.audio_id)
-            if row is None:
-                row = len(tracks)
+            if track.audio_id not in row_of:
+                row_of[track.audio_id] = len(tracks)
                 tracks.append(track)
                 places.append(place[np.newaxis])
-            seeds.append(row)
+            seeds.append(row_of[track.audio_id])
         rows = compose_playlist(
             np.concatenate(places),
             [_facts(track) for track in tracks],
@@ -301,7 +304,7 @@ class Library:
     def _locate(self, file_or_id: str | os.PathLike[str]) -> tuple[Track, NDArray[np.float32]]:
         """Return a track and its place: from the library, or by listening to the file."""
         name = os.fspath(file_or_id)
-        path = os.path.abspath(Path(name).expanduser())  # noqa: PTH100 - links stay as they are
+        path = os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111 - as it is named
         audio_id = self._catalogue.audio_id_at(path) or self._audio_id_of(name, path)
         row = self._space.row_of.get(audio_id)
         if row is not None:
@@ -343,13 +346,18 @@ class Library:
             artist=tags.artist or tags.album_artist,
             album=tags.album,
             duration_s=analysis.audio.duration_s,
+            album_key=album_key(
+                album=tags.album,
+                artist=tags.artist,
+                album_artist=tags.album_artist,
+                is_compilation=tags.compilation,
+                release_id=tags.musicbrainz_release_id,
+            ),
         )
         vector = np.concatenate([analysis.summary, analysis.embedding])
         return track, self._space.space.transform(vector[np.newaxis])[0]
 
 
 def _facts(track: Track) -> TrackFacts:
-    title, artist, album = (
-        None if tag is None else tag.casefold() for tag in (track.title, track.artist, track.album)
-    )
-    return TrackFacts(title, artist, album, track.duration_s)
+    title, artist = (None if tag is None else tag.casefold() for tag in (track.title, track.artist))
+    return TrackFacts(title, artist, track.album_key, track.duration_s)

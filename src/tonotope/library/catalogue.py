@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.errors import LibraryError
+from tonotope.library.lock import is_locked
 from tonotope.library.schema import connect, path_bytes, resolve_path
 
-__all__ = ["Catalogue", "FailureRecord", "LibraryStatus", "Track", "TrackTable"]
+__all__ = ["Catalogue", "FailureRecord", "LibraryStatus", "Track", "TrackTable", "album_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Track:
         As tagged; None where it is not.
     duration_s
         Length in seconds.
+    album_key
+        What the tracks of its album have in common, see `album_key`; None where unknown.
     """
 
     audio_id: str
@@ -40,6 +45,7 @@ class Track:
     artist: str | None
     album: str | None
     duration_s: float
+    album_key: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -47,6 +53,27 @@ class Track:
         if self.title is None:
             return Path(self.path).stem
         return self.title if self.artist is None else f"{self.artist} – {self.title}"
+
+
+def album_key(
+    *,
+    album: str | None,
+    artist: str | None,
+    album_artist: str | None,
+    is_compilation: bool | None,
+    release_id: str | None,
+) -> tuple[str, ...] | None:
+    """Return what the tracks of one album have in common, and no others; None where unknown.
+
+    That is its MusicBrainz release where it is tagged, and else its name with its artist: many
+    albums are called "Greatest Hits". A compilation has many artists and goes by its name.
+    """
+    if release_id is not None:
+        return ("release", release_id.casefold())
+    if album is None:
+        return None
+    owner = album_artist or (None if is_compilation else artist)
+    return ("album", *(name.casefold() for name in (album, owner) if name is not None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +123,8 @@ class LibraryStatus:
         Files that gave nothing.
     damaged
         Tracks that had to be mended.
+    out_of_date
+        Tracks that were heard by another version of Tonotope; the next scan hears them again.
     silent
         Tracks in which nothing is to be heard.
     hours
@@ -112,6 +141,7 @@ class LibraryStatus:
     missing: int
     failed: int
     damaged: int
+    out_of_date: int
     silent: int
     hours: float
     genres: dict[str, int]
@@ -159,9 +189,9 @@ class Catalogue:
 
         About 1.8 kB a track.
         """
-        rows = self.connection.execute(
-            "SELECT audio_id, path, title, coalesce(artist, album_artist), album, duration_s,"
-            " summary, embedding"
+        rows = self._rows(
+            "SELECT audio_id, path, title, artist, album_artist, album, compilation,"
+            " musicbrainz_release_id, duration_s, summary, embedding"
             " FROM tracks JOIN files ON track_id = tracks.id LEFT JOIN tags ON file_id = files.id"
             " WHERE missing_since IS NULL AND embedding IS NOT NULL"
             " AND feature_version = ? AND model_id = ? ORDER BY path",
@@ -170,49 +200,66 @@ class Catalogue:
         tracks: dict[str, Track] = {}
         summaries: list[bytes] = []
         embeddings: list[bytes] = []
-        for *facts, summary, embedding in rows:
-            track = Track(*facts)
-            if track.audio_id in tracks:
+        for audio_id, path, title, artist, album_artist, album, *rest in rows:
+            if audio_id in tracks:
                 continue  # another file of a recording that is here already
-            tracks[track.audio_id] = track
+            is_compilation, release_id, duration_s, summary, embedding = rest
+            key = album_key(
+                album=album,
+                artist=artist,
+                album_artist=album_artist,
+                is_compilation=is_compilation,
+                release_id=release_id,
+            )
+            tracks[audio_id] = Track(
+                audio_id, path, title, artist or album_artist, album, duration_s, key
+            )
             summaries.append(summary)
             embeddings.append(embedding)
-        return TrackTable(list(tracks.values()), _matrix(summaries), _matrix(embeddings))
+        return TrackTable(list(tracks.values()), self._matrix(summaries), self._matrix(embeddings))
 
     def audio_id_at(self, path: str) -> str | None:
-        """Return the recording that the file at an absolute path holds, if it is known."""
-        row = self.connection.execute(
-            "SELECT audio_id FROM files JOIN tracks ON tracks.id = track_id"
+        """Return the recording that the file at an absolute path holds, if it is known.
+
+        Of a file that was written to since it was heard it is not; of one that is gone it is.
+        """
+        rows = self._rows(
+            "SELECT audio_id, size_bytes, mtime_ns FROM files JOIN tracks ON tracks.id = track_id"
             " WHERE path = CAST(? AS TEXT)",
             (path_bytes(path),),
-        ).fetchone()
-        return None if row is None else str(row[0])
+        )
+        for audio_id, size_bytes, mtime_ns in rows:
+            try:
+                state = Path(path).stat()
+            except OSError:
+                return str(audio_id)
+            if (state.st_size, state.st_mtime_ns) == (size_bytes, mtime_ns):
+                return str(audio_id)
+        return None
 
     def audio_ids_like(self, prefix: str) -> list[str]:
         """Return up to two recordings whose id begins with some hexadecimal digits."""
-        rows = self.connection.execute(
+        rows = self._rows(
             "SELECT audio_id FROM tracks WHERE audio_id GLOB ? LIMIT 2", (prefix.lower() + "*",)
         )
         return [audio_id for (audio_id,) in rows]
 
     def n_out_of_date(self, feature_version: int, model_id: str) -> int:
         """Return how many tracks were heard by other versions than these."""
-        (n,) = self.connection.execute(
+        (n,) = self._one(
             "SELECT count(*) FROM tracks WHERE NOT (feature_version = ? AND model_id = ?)"
             " AND id IN (SELECT track_id FROM files WHERE missing_since IS NULL)",
             (feature_version, model_id),
-        ).fetchone()
-        return int(n)
+        )
+        return n
 
     def failures(self) -> list[FailureRecord]:
         """Return the files that gave nothing, in the order of their paths."""
-        rows = self.connection.execute(
-            "SELECT path, reason, next_step, failed_at FROM failures ORDER BY path"
-        )
+        rows = self._rows("SELECT path, reason, next_step, failed_at FROM failures ORDER BY path")
         return [FailureRecord(*row) for row in rows]
 
-    def status(self) -> LibraryStatus:
-        """Return what the library holds."""
+    def status(self, feature_version: int, model_id: str) -> LibraryStatus:
+        """Return what the library holds, and what of it these versions would hear again."""
         present = "id IN (SELECT track_id FROM files WHERE missing_since IS NULL)"
         files, missing = self._one(
             "SELECT count(*) FILTER (WHERE missing_since IS NULL),"
@@ -225,9 +272,7 @@ class Catalogue:
             " count(*) FILTER (WHERE is_silent), coalesce(sum(duration_s), 0)"
             f" FROM tracks WHERE {present}"
         )
-        last_scan = self.connection.execute(
-            "SELECT started_at, outcome FROM scans ORDER BY id DESC LIMIT 1"
-        ).fetchone()
+        last_scan_at, last_scan_outcome = self._last_scan()
         return LibraryStatus(
             path=str(self.path),
             files=files,
@@ -235,35 +280,63 @@ class Catalogue:
             missing=missing,
             failed=self._one("SELECT count(*) FROM failures")[0],
             damaged=damaged,
+            out_of_date=self.n_out_of_date(feature_version, model_id),
             silent=silent,
             hours=round(duration_s / 3600, 3),
             genres=self._genre_counts(present),
-            last_scan_at=last_scan[0] if last_scan else None,
-            last_scan_outcome=last_scan[1] if last_scan else None,
+            last_scan_at=last_scan_at,
+            last_scan_outcome=last_scan_outcome,
         )
 
-    def _one(self, query: str) -> tuple[int, ...]:
-        row: tuple[int, ...] = self.connection.execute(query).fetchone()
-        return row
+    def _last_scan(self) -> tuple[str | None, str | None]:
+        query = "SELECT started_at, outcome FROM scans ORDER BY id DESC LIMIT 1"
+        nothing = (None, None)
+        started_at, outcome = next(self._rows(query), nothing)
+        if outcome == "running" and not is_locked(self.path):
+            # Nobody is at it: it was killed, unless it has ended just now.
+            started_at, outcome = next(self._rows(query), nothing)
+            outcome = "killed" if outcome == "running" else outcome
+        return started_at, outcome
+
+    def _rows(self, query: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that answer a query; every question to the library goes through here."""
+        try:
+            yield from self.connection.execute(query, parameters)
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+
+    def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[int, ...]:
+        return next(self._rows(query, parameters))
+
+    def _damaged(self, reason: str) -> LibraryError:
+        return LibraryError(
+            f"library '{self.path}' is damaged: {reason}. Move it away and scan again."
+        )
+
+    def _matrix(self, blobs: list[bytes]) -> NDArray[np.float32]:
+        if not blobs:
+            return np.empty((0, 0), np.float32)
+        size = len(blobs[0])
+        if not size or size % 4 or any(len(blob) != size for blob in blobs):
+            raise self._damaged("vectors of wrong length")
+        matrix = np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1).astype(np.float32)
+        if not np.isfinite(matrix).all():
+            raise self._damaged("vectors that hold no numbers")
+        return matrix
 
     def _genre_counts(self, present: str) -> dict[str, int]:
         counts: dict[str, int] = {}
-        models = self.connection.execute("SELECT model_id, labels FROM models").fetchall()
-        for model_id, labels_json in models:
+        for model_id, labels_json in self._rows("SELECT model_id, labels FROM models"):
             labels = json.loads(labels_json)
-            rows = self.connection.execute(
+            rows = self._rows(
                 "SELECT window_probabilities FROM tracks"
                 f" WHERE model_id = ? AND embedding IS NOT NULL AND {present}",
                 (model_id,),
             )
             for (blob,) in rows:
+                if not blob or len(blob) % (4 * len(labels)):
+                    raise self._damaged("genres of wrong length")
                 windows = np.frombuffer(blob, "<f4").reshape(-1, len(labels))
                 genre = labels[int(windows.mean(axis=0).argmax())]
                 counts[genre] = counts.get(genre, 0) + 1
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _matrix(blobs: list[bytes]) -> NDArray[np.float32]:
-    if not blobs:
-        return np.empty((0, 0), np.float32)
-    return np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1).astype(np.float32)

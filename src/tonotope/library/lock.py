@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tonotope.errors import LibraryError, LibraryLockedError
 
-__all__ = ["scan_lock"]
+__all__ = ["is_locked", "scan_lock"]
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def scan_lock(library: Path) -> Iterator[None]:
         If the file cannot be written.
     """
     library = library.resolve()  # one lock, however the library is called
-    path = library.with_name(library.name + ".lock")
+    path = _lock_file(library)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -54,3 +54,23 @@ def scan_lock(library: Path) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def is_locked(library: Path) -> bool:
+    """Whether a scan of a library is under way."""
+    try:
+        descriptor = os.open(_lock_file(library), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(library: Path) -> Path:
+    return library.with_name(library.name + ".lock")
