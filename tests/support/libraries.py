@@ -46,12 +46,6 @@ def alter(library: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-def alter(library: Path, statement: str) -> None:
-    """Change a library behind the program's back."""
-    with closing(sqlite3.connect(library)) as connection, connection:
-        connection.execute(statement)
-
-
 def contents(library: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Return every table's rows by their meaning: no row numbers, no times."""
     with closing(sqlite3.connect(library)) as connection:
