@@ -176,7 +176,7 @@ def test_a_full_disk_is_said_and_loses_nothing(
     library = tmp_path / "l.db"
     # Files that may not grow beyond 100 kB stand in for a disk that is full.
     limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (100_000, 100_000))"
-    code = f"{limit}; import sys; from tonotope.cli import main; main(sys.argv[1:])"
+    code = f"{limit}; from tonotope.cli import main; main()"
     full = subprocess.run(
         [sys.executable, "-c", code, "scan", str(music), "--library", str(library)],
         capture_output=True,
