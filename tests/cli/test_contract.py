@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -273,6 +275,19 @@ def test_status(tonotope: Run, library: Path) -> None:
     assert "Tracks   12" in tonotope("status", "--library", library).stdout
 
 
+def test_status_says_what_another_version_heard(
+    tonotope: Run, library: Path, tmp_path: Path
+) -> None:
+    old = Path(shutil.copy(library, tmp_path / "old.db"))
+    assert document(tonotope("status", "--library", old, "--json"))["out_of_date"] == 0
+    assert "another version" not in tonotope("status", "--library", old).stdout
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("UPDATE tracks SET feature_version = 0 WHERE id <= 5")
+    assert document(tonotope("status", "--library", old, "--json"))["out_of_date"] == 5
+    shown = tonotope("status", "--library", old).stdout
+    assert "         5 heard by another version: scan again\n" in shown
+
+
 def test_failures_when_there_are_none(tonotope: Run, library: Path) -> None:
     assert document(tonotope("failures", "--library", library, "--json")) == []
     assert tonotope("failures", "--library", library).stdout == "Every file gave something.\n"
@@ -296,7 +311,7 @@ def test_no_name_or_tag_reaches_the_terminal_raw(
 ) -> None:
     folder, library = tmp_path / f"music{HOSTILE}", tmp_path / f"l{HOSTILE}.db"
     one = write(folder / f"1{HOSTILE}.flac", seed=1, title=f"T{HOSTILE}", artist=f"A{HOSTILE}")
-    write(folder / f"2{HOSTILE}.flac", seed=2, title=f"T{HOSTILE}", artist="\u3000 é")
+    write(folder / f"2\u3000x{HOSTILE}.flac", seed=2, title=f"T{HOSTILE}", artist="é")
     (folder / f"3{HOSTILE}.mp3").write_text("no music")
     with_library = ["--library", library]
     out = folder / f"{HOSTILE}.m3u8"
@@ -312,15 +327,14 @@ def test_no_name_or_tag_reaches_the_terminal_raw(
         (["genre", folder / f"3{HOSTILE}.mp3"], 1),
         ([f"sing{HOSTILE}"], 1),
     ]:
-        needs_library = words[0] != "genre" and words[0] in ("scan", "failures", "status",
-                                                            "similar", "playlist")  # fmt: skip
-        done = tonotope(*words, *(with_library if needs_library else []))
+        has_library = words[0] in ("scan", "failures", "status", "similar", "playlist")
+        done = tonotope(*words, *(with_library if has_library else []))
         printed = done.stdout + done.stderr
         assert printed, words
         assert not set("\x1b\u202e\x9b") & set(printed), words
         assert printed.count(r"\x1b") >= n_names, words
         assert all(line.strip() and not line.startswith("x") for line in printed.splitlines())
-    assert "\u3000 é – T" in tonotope("similar", one, *with_library).stdout
+    assert "2\u3000x" in tonotope("similar", one, *with_library).stdout
 
 
 def test_json_keeps_names_as_they_are(tonotope: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
 from tonotope.cli.output import complain, duration, print_json, say, track_document
+from tonotope.errors import InputError
 
 __all__ = ["playlist"]
 
@@ -40,6 +42,8 @@ def playlist(
     """
     from tonotope.session import Library
 
+    if minutes is not None and not isfinite(minutes):
+        raise InputError(f"a playlist cannot hold {minutes} minutes. Name a number of them.")
     with Library(library) as opened:
         tracks = opened.playlist(like, n=n, minutes=minutes)
         left_out = opened.write_playlist(out, tracks)

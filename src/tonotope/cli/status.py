@@ -24,6 +24,8 @@ def status(*, library: LibraryOption = None, json: JsonOption = False) -> None:
     say(f"Tracks   {held.tracks}, {held.hours:.1f} hours")
     if held.damaged or held.silent:
         say(f"         {held.damaged} damaged, {held.silent} silent")
+    if held.out_of_date:
+        say(f"         {held.out_of_date} heard by another version: scan again")
     if held.failed:
         say(f"Failed   {held.failed} (see: tonotope failures)")
     if held.genres:
