@@ -5,6 +5,7 @@ What the command line calls, and what `tonotope.Library` is.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -245,10 +246,9 @@ class Library:
             raise InputError("a playlist has a number of tracks or of minutes, not both.")
         if n is None and minutes is None:
             minutes = 60.0
-        if (n is not None and n < 1) or (minutes is not None and not minutes > 0):
-            raise InputError(
-                f"a playlist cannot hold {n if minutes is None else minutes}. Ask for more."
-            )
+        if (n is not None and n < 1) or (minutes is not None and not 0 < minutes < math.inf):
+            length = f"{n} tracks" if minutes is None else f"{minutes} minutes"
+            raise InputError(f"a playlist cannot hold {length}. Name a number above 0.")
         space = self._space
         tracks, places, seeds = list(space.tracks), [space.places], []
         row_of = dict(space.row_of)
