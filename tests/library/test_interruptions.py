@@ -93,6 +93,12 @@ def test_twenty_kills(
             held_when_killed.append(n_files(library))
         assert tonotope("scan", music, "--library", library).returncode == 0
         assert contents(library) == undisturbed
+        with closing(sqlite3.connect(library)) as connection:
+            outcomes = [row[0] for row in connection.execute("SELECT outcome FROM scans")]
+        # A scan that ended before its kill has finished; none is left "running".
+        assert outcomes[-1] == "finished"
+        assert set(outcomes) <= {"killed", "finished"}
+        assert round_ or "killed" in outcomes
     # Not all kills came before the first result, nor all after the last.
     assert any(0 < n < N_FILES for n in held_when_killed), held_when_killed
 

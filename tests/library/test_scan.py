@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -297,6 +298,27 @@ def test_where_one_copy_is_gone_by_the_time_the_other_is_heard(
         run._advance(Outcome(submitted[2][0], Failure("gone", "none")))
         assert [entry[1:] for entry in submitted[3:]] == [("analyze_file", "b.wav")]
     assert run.progress.summary.failed == 1
+
+
+def test_the_bounds_on_a_files_time(tmp_path: Path) -> None:
+    bounds = []
+
+    class Pool:
+        def submit(self, key, task, path, timeout_s) -> None:
+            bounds.append(timeout_s)
+
+    identified = identify_file(write(tmp_path / "a.wav", seed=1))
+    with Catalogue(tmp_path / "l.db", create=True) as catalogue:
+        run = _Scan(ScanRecords(catalogue.connection, 1, "m"), [str(tmp_path)], lambda p: None)
+        run._pool = Pool()
+        for number, hours in enumerate((0.1, 10)):
+            identity = dataclasses.replace(
+                identified.identity, audio_id=str(number), duration_s=hours * 3600
+            )
+            job = _Job(FoundFile(f"{number}.wav", int(40e6), 1))
+            run._identify(job)
+            run._on_identified(job, dataclasses.replace(identified, identity=identity))
+    assert bounds == [100, 60, 100, 1800]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
