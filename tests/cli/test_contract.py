@@ -450,6 +450,8 @@ def test_output_that_nobody_reads_is_no_error(tonotope: Run, library: Path) -> N
         stdout=write_end,
         stderr=subprocess.PIPE,
         text=True,
+        # Unbuffered, nothing would be left to fail when the command ends.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     os.close(write_end)
     assert (done.returncode, done.stderr) == (1, "")

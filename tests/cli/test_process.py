@@ -41,6 +41,8 @@ def shell(words: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         timeout=120,
+        # Unbuffered, nothing would be left to fail when the command ends.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
 
 
