@@ -103,6 +103,32 @@ def test_twenty_kills(
     assert any(0 < n < N_FILES for n in held_when_killed), held_when_killed
 
 
+def test_kills_while_files_move_and_change(
+    start_scan: Start, tonotope: Run, music: Path, tmp_path: Path
+) -> None:
+    folder, library, reference = tmp_path / "music", tmp_path / "l.db", tmp_path / "reference.db"
+    shutil.copytree(music, folder)
+    assert tonotope("scan", folder, "--library", library).returncode == 0
+    (folder / "1").rename(folder / "renamed")
+    (folder / "2" / "2.ogg").unlink()
+    retag(folder / "0" / "0.mp3", title="Another title")
+    shutil.copy(folder / "3" / "3.wav", folder / "another copy.wav")
+    write(folder / "words.mp3", seed=90, seconds=30)
+    for number in range(6):
+        write(folder / "new" / f"{number}.flac", seed=100 + number, seconds=40)
+    shutil.copy(library, reference)
+    assert tonotope("scan", folder, "--library", reference).returncode == 0
+    moments = random.Random(5)
+    for _ in range(6):
+        process = start_scan(folder, "--library", library)
+        time.sleep(moments.uniform(0.1, 2.5))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        wait_until(lambda group=process.pid: not processes_of(group), seconds=10)
+    assert tonotope("scan", folder, "--library", library).returncode == 0
+    assert contents(library) == contents(reference)
+
+
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     start_scan: Start, tonotope: Run, music: Path, undisturbed: dict, tmp_path: Path
 ) -> None:

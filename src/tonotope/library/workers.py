@@ -144,6 +144,8 @@ class WorkerPool:
             result = future.result()
         except CancelledError:
             return None
+        except KeyboardInterrupt:
+            raise  # meant for this process, and not what a worker raised
         except BrokenProcessPool as error:
             # A worker died before or between its jobs: whatever was under way is not to blame.
             if pool is self._pool:
