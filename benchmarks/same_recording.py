@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/same_recording.py FOLDER [--every 4]
 
 Scans FOLDER, encodes every fourth track anew in five ways, and prints each encoding's distance
-from its original and the distance of the nearest other recording. `discovery/neighbours.py` takes
+from its original and the distance of the nearest other recording. `discovery/recordings.py` takes
 its threshold from here. The last line is one JSON object.
 """
 
