@@ -5,10 +5,9 @@
 The first table is CPU time of one thread for four minutes of music, over the files of FOLDER that
 are MP3 (the issue's figure) and over all of them: the stages of one track as a worker runs them,
 beside the floor (PyAV decoding and nothing else) and, where it is installed (pip install
-bliss-audio, GPL), bliss in the same run, file by file in turn, because a machine's speed drifts. Ratios above 1 mean
-that Tonotope is faster.
-The second is a scan into an empty library with the usual workers, and one without any change.
-The last line is one JSON object.
+bliss-audio, GPL), bliss in the same run, file by file in turn, because a machine's speed drifts;
+ratios above 1 mean that Tonotope is faster. The second is a scan into an empty library with the
+usual workers, and one without any change. The last line is one JSON object.
 """
 
 from __future__ import annotations
