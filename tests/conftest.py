@@ -39,6 +39,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def usual_signals() -> None:
+    """Let programs that tests start die of signals, also where this process ignores them.
+
+    A shell lets what it starts in the background ignore SIGINT, and nohup SIGHUP. Handlers do not
+    pass to children, ignoring does.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Return the folder with the real data; only for tests marked ``data``."""

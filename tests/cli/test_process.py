@@ -24,7 +24,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("process") / "music"
     for number in range(40):
-        write(folder / f"{number:02d}.flac", seed=number, seconds=20)
+        write(folder / f"{number:02d}.flac", seed=number, seconds=60)
     return folder
 
 
@@ -129,7 +129,8 @@ def test_ctrl_c_again_and_again_is_quiet(start_scan: Start, music: Path, tmp_pat
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)
     _, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130
+    # In Python's own end a signal kills; to a shell that is 130 too.
+    assert process.returncode in (130, -signal.SIGINT)
     assert stderr.startswith("tonotope: interrupted; ")
     assert len(stderr.splitlines()) == 1
 

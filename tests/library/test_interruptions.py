@@ -32,7 +32,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("interrupted") / "music"
     for number in range(N_FILES - 2):
         suffix = ("mp3", "flac", "ogg", "wav")[number % 4]
-        write(folder / f"{number % 5}" / f"{number}.{suffix}", seed=number, seconds=30 + number % 5)
+        write(folder / f"{number % 5}" / f"{number}.{suffix}", seed=number, seconds=90 + number % 5)
     retag(folder / "0" / "0.mp3", title="A title")
     shutil.copy(folder / "0" / "0.mp3", folder / "copy.mp3")
     shutil.copy(folder / "1" / "1.flac", folder / "copy.flac")
