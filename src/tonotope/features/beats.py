@@ -88,11 +88,9 @@ def _best_path(score: NDArray[np.float64], period: int) -> NDArray[np.int64]:
     lags = np.arange(farthest, nearest - 1, -1)
     penalty = _TIGHTNESS * (np.log(lags) - np.log(period)) ** 2
 
-    # In front of the first frame nothing can be a beat, and after the last one there is room for
-    # a block to end.
+    # Nothing before the first frame can be a beat; after the last there is room for a block to end.
     cumulative = np.full(farthest + n_frames + nearest, -np.inf)
     cumulative[farthest : farthest + n_frames] = score
-    cumulative[farthest + n_frames :] = 0
     earlier = sliding_window_view(cumulative, len(lags))
     candidates = np.empty((nearest, len(lags)))
     # A frame depends on none of the `nearest` frames just before it: so many are done at once.

@@ -39,8 +39,11 @@ _CENTRE_BPM = 120.0
 _MAX_BPM = 320.0
 _MIN_BPM = _FRAMES_PER_MINUTE / (TEMPO_LAGS - 1)
 
-# What other tempi are looked at, and which share of the tempo's own prominence they need.
-_RATIOS = {2.0: 0.0, 0.5: 0.0, 1.5: 0.5, 2 / 3: 0.5, 3.0: 0.5, 1 / 3: 0.5}
+_OCTAVES = (2.0, 0.5)
+_OTHER_RATIOS = (1.5, 2 / 3, 3.0, 1 / 3)
+# What those need: a share of the tempo's own prominence, and more than chance gives.
+_SUPPORT = 0.5
+_CHANCE = 0.05
 
 _CHUNK_FRAMES = 512
 _MEAN_CHUNK_FRAMES = 2048
@@ -234,8 +237,8 @@ class Tempo:
         noise has 0.02, typical music 0.6, a metronome 0.95. It says how steady the pulse is, not
         which of its octaves is the beat.
     alternatives
-        Twice and half the tempo, where they are between 8 and 320 bpm, and 3/2, 2/3, 3 and 1/3
-        of it where they stand out at least half as much as it does. Best first: by strength,
+        Twice and half the tempo, and 3/2, 2/3, 3 and 1/3 of it where they stand out by 0.05 and
+        at least half as much as it does; all between 7.6 and 320 bpm. Best first: by strength,
         times the belief in tempi near 120 bpm.
     """
 
@@ -273,15 +276,15 @@ def _alternatives(
     agreement: NDArray[np.float64], lag: int, confidence: float
 ) -> tuple[TempoAlternative, ...]:
     found = []
-    for ratio, least_share in _RATIOS.items():
+    for ratio in _OCTAVES + _OTHER_RATIOS:
         bpm = ratio * _FRAMES_PER_MINUTE / lag
         if not _MIN_BPM <= bpm < _MAX_BPM:
             continue
         # The tempo's lag is rounded, so the alternative's may lie a frame beside the exact one.
         exact = lag / ratio
-        near = np.arange(ceil(exact - 1), min(floor(exact + 1), TEMPO_LAGS - 1) + 1)
+        near = np.arange(ceil(exact - 1), floor(exact + 1) + 1)
         strength = _prominence(agreement, int(near[np.argmax(agreement[near])]))
-        if least_share == 0 or strength > least_share * confidence:
+        if ratio in _OCTAVES or strength >= max(_SUPPORT * confidence, _CHANCE):
             found.append(TempoAlternative(bpm, strength))
     found.sort(key=lambda other: other.strength * _belief(other.bpm), reverse=True)
     return tuple(found)
