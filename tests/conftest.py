@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("TONOTOPE_DATA") or Path(__file__).parents[2] / "shared" / "data")
+from support.data import DATA
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,18 +8,19 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonotope.features import spectral
-from tonotope.features.chroma import chroma_stft, estimate_tuning, spectral_peaks
+from tonotope.features import DESCRIPTORS, analyze, waveform
+from tonotope.features.chroma import chroma_stft, estimate_tuning, power_peaks, spectral_peaks
+from tonotope.features.spectral import spectral_flatness, spectral_shape
 from tonotope.features.stft import (
     HOP_LENGTH,
     N_FFT,
     SAMPLE_RATE_HZ,
     FrameStream,
-    power_spectrum,
+    magnitude_spectrum,
     stft_power,
 )
 from tonotope.features.stream import DescriptorStream
-from tonotope.features.summary import DESCRIPTORS, STATISTICS, SUMMARY_COLUMNS
+from tonotope.features.tables import table_columns, table_features, table_row
 
 # The first batch of 64 frames is full with this many samples.
 FIRST_BATCH = 63 * HOP_LENGTH + N_FFT // 2
@@ -29,6 +30,26 @@ LENGTHS = st.one_of(
     st.sampled_from([N_FFT - 1, N_FFT, N_FFT + 1, SAMPLE_RATE_HZ // 10]),
     st.sampled_from([FIRST_BATCH - 1, FIRST_BATCH, FIRST_BATCH + 1]),
     st.integers(1, 4 * SAMPLE_RATE_HZ),
+)
+
+
+# The columns that have no answer where nothing is heard.
+NONE_IN_SILENCE = {
+    "key_tonic",
+    "key_is_major",
+    "integrated_loudness_lufs",
+    "loudness_range_lu",
+    "true_peak_dbtp",
+    "dynamic_complexity_db",
+}
+
+SCALARS = (
+    "spectral_centroid_hz",
+    "spectral_bandwidth_hz",
+    "spectral_rolloff_hz",
+    "spectral_flatness",
+    "zero_crossing_rate",
+    "rms",
 )
 
 
@@ -42,30 +63,90 @@ def music(n_samples: int, seed: int = 3):
     return signal.astype(np.float32)
 
 
-def statistic(summary, descriptor: str, name: str) -> float:
-    return summary[SUMMARY_COLUMNS.index(f"{descriptor}_{name}")]
+def summed_up(*blocks) -> dict[str, float]:
+    """Return the row of a track in bounded memory, by the names of its columns."""
+    stream = DescriptorStream(table_features("tonotope"), keep_frames=False)
+    for block in blocks:
+        stream.push(block)
+    stream.finish()
+    row = table_row(stream.result(), "tonotope")
+    assert row.dtype == np.float32
+    return dict(zip(table_columns("tonotope"), row.tolist(), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+def assert_equal(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        a, b = ours[name], theirs[name]
+        if isinstance(a, np.ndarray):
+            assert np.array_equal(a, b), name
+        elif name == "level":
+            assert np.array_equal(a.momentary_lufs, b.momentary_lufs)
+            assert a.true_peak_dbtp == b.true_peak_dbtp
+        else:
+            assert a == b, name
+
+
+@settings(max_examples=40, deadline=None)
 @given(n_samples=LENGTHS, data=st.data())
-def test_the_cut_into_blocks_changes_no_bit(describe, n_samples, data):
+def test_the_cut_into_blocks_changes_no_bit(n_samples, data):
     cuts = data.draw(st.lists(st.integers(0, n_samples), max_size=12).map(sorted), label="cuts")
     signal = music(n_samples)
-    summary, mel_power = describe(signal)
-    cut_summary, cut_mel_power = describe(*np.split(signal, cuts))
-    assert np.array_equal(summary, cut_summary)
-    assert np.array_equal(mel_power, cut_mel_power)
-    assert mel_power.shape == (1 + n_samples // HOP_LENGTH, 128)
-    assert mel_power.dtype == np.float32
+    whole, cut = analyze([signal]), analyze(np.split(signal, cuts))
+    assert_equal(whole, cut)
+    assert whole.n_frames == 1 + n_samples // HOP_LENGTH
+    for name, descriptor in DESCRIPTORS.items():
+        if descriptor.n_columns and not descriptor.on_request:
+            n = descriptor.n_columns
+            assert whole[name].shape == (whole.n_frames, n) if n > 1 else (whole.n_frames,), name
+            assert whole[name].dtype == np.float32
 
 
-def test_one_sample_at_a_time_changes_no_bit(describe):
+def test_no_cut_changes_a_bit_over_several_blocks_of_the_constant_q_transform():
+    # And over more than the two minutes that the tuning is taken from: the rest is out of tune.
+    signal = np.concatenate([np.tile(music(11 * SAMPLE_RATE_HZ), 11), music(10**6)[::2] * 0.5])
+    cuts = np.random.default_rng(0).integers(0, len(signal), 50)
+    assert_equal(analyze([signal]), analyze(np.split(signal, np.sort(cuts))))
+
+
+def test_one_sample_at_a_time_changes_no_bit():
     signal = music(3 * N_FFT + 5)
-    for whole, cut in zip(describe(signal), describe(*np.split(signal, len(signal))), strict=True):
-        assert np.array_equal(whole, cut)
+    assert_equal(analyze([signal]), analyze(np.split(signal, len(signal))))
 
 
-def test_the_caller_may_reuse_its_buffer(describe):
+def test_what_is_asked_for_is_computed_alone_and_is_the_same():
+    signal = music(4 * SAMPLE_RATE_HZ)
+    everything = analyze([signal], DESCRIPTORS)
+    assert everything.keys() == DESCRIPTORS.keys()
+    for name in DESCRIPTORS:
+        alone = analyze([signal], [name])
+        assert set(alone) == {name}
+        if name in {"cqt", "chroma_cqt", "chroma_cens", "tonnetz"}:
+            # Transforms are vectorised over filters, of which there are fewer.
+            np.testing.assert_allclose(alone[name], everything[name], rtol=1e-5, atol=1e-6)
+        else:
+            assert_equal(alone, {name: everything[name]})
+
+
+def test_a_subset_computes_no_spectrum_it_does_not_need(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a spectrum was computed")
+
+    monkeypatch.setattr("tonotope.features.frames.magnitude_spectrum", refuse)
+    few = analyze([music(SAMPLE_RATE_HZ)], ["rms", "zero_crossing_rate", "level", "danceability"])
+    assert len(few) == 4
+    with pytest.raises(AssertionError):
+        analyze([music(SAMPLE_RATE_HZ)], ["mfcc"])
+
+
+def test_what_does_not_exist_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"no descriptor is called 'mfccs'.*There are: .*mfcc,"):
+        analyze([], ["mfccs", "tempo"])
+    with pytest.raises(ValueError, match=r"features=\['mfcc'\]"):
+        analyze([], "mfcc")
+
+
+def test_the_caller_may_reuse_its_buffer():
     signal = music(20 * 4096)
     stream = DescriptorStream()
     buffer = np.empty(4096, np.float32)
@@ -74,22 +155,31 @@ def test_the_caller_may_reuse_its_buffer(describe):
         stream.push(buffer)
         buffer[:] = np.nan
     stream.finish()
-    assert np.array_equal(stream.summary(), describe(signal)[0])
+    assert_equal(stream.result(), analyze([signal]))
+
+
+def test_push_returns_the_mel_power_of_new_frames_where_it_is_computed():
+    signal = music(100_000)
+    stream = DescriptorStream(["mfcc", "mel"])
+    mel = [*map(stream.push, np.split(signal, 7 * [10_000] + [50_000, 50_001])), stream.finish()]
+    assert np.array_equal(np.concatenate(mel), stream.result()["mel"])
+    without = DescriptorStream(["chroma_stft"])
+    assert without.push(signal).shape == (0, 128)
 
 
 def test_counts_its_samples():
-    stream = DescriptorStream()
+    stream = DescriptorStream([])
     for n_samples in (0, 1, 5000):
         stream.push(np.zeros(n_samples, np.float32))
     stream.finish()
-    assert stream.n_samples == 5001
+    assert stream.n_samples == stream.result().n_samples == 5001
+    assert stream.result().duration_s == 5001 / SAMPLE_RATE_HZ
 
 
-def test_no_summary_before_the_end():
-    stream = DescriptorStream()
-    stream.push(np.zeros(100_000, np.float32))
-    with pytest.raises(ValueError, match=r"before finish\(\)"):
-        stream.summary()
+def test_times_are_the_middles_of_frames():
+    times_s = analyze([music(SAMPLE_RATE_HZ)], ["rms"]).times_s
+    assert len(times_s) == 44
+    assert times_s[:2] == pytest.approx([0, 512 / 22050])
 
 
 def degenerate(name: str):
@@ -132,49 +222,51 @@ def degenerate(name: str):
         "nothing",
     ],
 )
-def test_degenerate_input_gives_a_finite_summary(describe, name):
+def test_degenerate_input_gives_finite_numbers(name):
+    signal = degenerate(name)
     with np.errstate(divide="raise", over="raise", invalid="raise"):
-        summary, mel_power = describe(degenerate(name))
-    assert summary.shape == (323,)
-    assert summary.dtype == np.float32
-    assert np.isfinite(summary).all()
-    assert np.isfinite(mel_power).all()
+        everything = analyze([signal], DESCRIPTORS)
+        row = summed_up(signal)
+    for descriptor, value in everything.items():
+        if isinstance(value, np.ndarray):
+            assert np.isfinite(value).all(), descriptor
+    # The key of nothing, and the level of silence, are none.
+    without_answer = {column for column, value in row.items() if not np.isfinite(value)}
+    assert without_answer <= NONE_IN_SILENCE
 
 
-def test_silence_has_the_values_its_docstrings_promise(describe):
-    summary, _ = describe(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    for descriptor in DESCRIPTORS:
-        for name in ("std", "skew", "kurtosis"):
-            assert statistic(summary, descriptor, name) == 0, descriptor
-        expected = {"spectral_flatness": 1.0}.get(descriptor, 0.0)
-        if not descriptor.startswith("mfcc"):
-            assert statistic(summary, descriptor, "mean") == pytest.approx(expected, abs=1e-5)
+def test_silence_has_the_values_its_docstrings_promise():
+    row = summed_up(np.zeros(SAMPLE_RATE_HZ, np.float32))
+    assert {column for column, value in row.items() if np.isnan(value)} == NONE_IN_SILENCE
+    for column, value in row.items():
+        descriptor, _, statistic = column.rpartition("_")
+        if statistic in {"std", "skew", "kurtosis"} and not column.startswith("mfcc"):
+            assert value == 0, column
+        if statistic == "mean" and not column.startswith("mfcc"):
+            expected = {"spectral_flatness": 1.0}.get(descriptor, 0.0)
+            assert value == pytest.approx(expected, abs=1e-5), column
     # -100 dB in 128 bands, as the orthonormal DCT gives it.
-    assert statistic(summary, "mfcc_01", "mean") == pytest.approx(-100 * np.sqrt(128), rel=1e-5)
-    assert summary[SUMMARY_COLUMNS.index("tempo_bpm")] == 0
+    assert row["mfcc_01_mean"] == pytest.approx(-100 * np.sqrt(128), rel=1e-5)
+    assert row["tempo_bpm"] == row["beats_per_minute"] == row["energy_estimate"] == 0
 
 
-def test_noise_and_tone_have_the_values_theory_gives(describe):
-    noise, _ = describe(degenerate("white noise"))
-    assert statistic(noise, "rms", "mean") == pytest.approx(1 / np.sqrt(3), rel=0.02)
-    assert statistic(noise, "zero_crossing_rate", "mean") == pytest.approx(0.5, abs=0.02)
-    assert statistic(noise, "spectral_centroid_hz", "mean") == pytest.approx(5512, rel=0.02)
-    assert statistic(noise, "spectral_bandwidth_hz", "mean") == pytest.approx(
-        11025 / np.sqrt(12), rel=0.02
-    )
-    assert statistic(noise, "spectral_rolloff_hz", "mean") == pytest.approx(0.85 * 11025, rel=0.02)
+def test_noise_and_tone_have_the_values_theory_gives():
+    noise = summed_up(degenerate("white noise"))
+    assert noise["rms_mean"] == pytest.approx(1 / np.sqrt(3), rel=0.02)
+    assert noise["zero_crossing_rate_mean"] == pytest.approx(0.5, abs=0.02)
+    assert noise["spectral_centroid_hz_mean"] == pytest.approx(5512, rel=0.02)
+    assert noise["spectral_bandwidth_hz_mean"] == pytest.approx(11025 / np.sqrt(12), rel=0.02)
+    assert noise["spectral_rolloff_hz_mean"] == pytest.approx(0.85 * 11025, rel=0.02)
     # exp(-Euler's constant): the geometric over the arithmetic mean of exponential variables.
-    assert statistic(noise, "spectral_flatness", "mean") == pytest.approx(0.5615, abs=0.02)
-    tone, _ = describe(degenerate("pure tone"))
-    assert statistic(tone, "rms", "median") == pytest.approx(np.sqrt(0.5), rel=1e-3)
-    assert statistic(tone, "spectral_centroid_hz", "median") == pytest.approx(440, rel=0.01)
-    assert statistic(tone, "zero_crossing_rate", "median") == pytest.approx(
-        2 * 440 / 22050, rel=0.02
-    )
-    assert statistic(tone, "chroma_stft_10", "median") == 1  # A
+    assert noise["spectral_flatness_mean"] == pytest.approx(0.5615, abs=0.02)
+    tone = summed_up(degenerate("pure tone"))
+    assert tone["rms_median"] == pytest.approx(np.sqrt(0.5), rel=1e-3)
+    assert tone["spectral_centroid_hz_median"] == pytest.approx(440, rel=0.01)
+    assert tone["zero_crossing_rate_median"] == pytest.approx(2 * 440 / 22050, rel=0.02)
+    assert tone["chroma_stft_10_median"] == 1  # A
 
 
-def test_a_track_of_47_minutes_is_the_sum_of_its_stretches(describe):
+def test_a_track_of_47_minutes_is_the_sum_of_its_stretches():
     # Ten seconds, at a level that falls and a brightness that changes from minute to minute, so
     # that the stretches' means differ; three stretches, the last one of seven minutes.
     ten_s = music(430 * HOP_LENGTH)
@@ -184,13 +276,12 @@ def test_a_track_of_47_minutes_is_the_sum_of_its_stretches(describe):
         np.float32(10 ** (-k / n_pieces)) * (dull if k % 3 == 0 or k > 200 else ten_s)
         for k in range(n_pieces)
     ]
-    summary, mel_power = describe(*pieces)
+    row = summed_up(*pieces)
 
     scalars = _scalars_of_all_frames(pieces)
-    assert len(mel_power) == len(scalars)
     # 20 minutes have 51 680 frames; a stretch is the next whole number of batches of 64.
     boundaries = [51_712, 2 * 51_712]
-    for k, descriptor in enumerate(DESCRIPTORS[-7:-1]):
+    for k, descriptor in enumerate(SCALARS):
         column = scalars[:, k]
         expected = {
             "mean": column.mean(),
@@ -201,13 +292,13 @@ def test_a_track_of_47_minutes_is_the_sum_of_its_stretches(describe):
             "max": column.max(),
         }
         for name, value in expected.items():
-            assert statistic(summary, descriptor, name) == pytest.approx(value, rel=2e-6, abs=1e-9)
+            assert row[f"{descriptor}_{name}"] == pytest.approx(value, rel=2e-6, abs=1e-9)
         stretches = np.split(column, boundaries)
         medians = [np.median(stretch) for stretch in stretches]
         weighted = np.average(medians, weights=[len(stretch) for stretch in stretches])
-        assert statistic(summary, descriptor, "median") == pytest.approx(weighted, rel=2e-6)
+        assert row[f"{descriptor}_median"] == pytest.approx(weighted, rel=2e-6)
     # The bursts come every half second all along.
-    assert abs(statistic(summary, "tempo", "bpm") - 120) < 3
+    assert abs(row["tempo_bpm"] - 120) < 3
 
 
 def _scalars_of_all_frames(pieces):
@@ -215,24 +306,19 @@ def _scalars_of_all_frames(pieces):
     rows = []
     for batches in [*map(stream.push, pieces), stream.finish()]:
         for batch in batches:
-            power = power_spectrum(batch.frames)
-            magnitude = np.sqrt(power)
-            rows.append(
-                np.column_stack(
-                    [
-                        spectral.spectral_centroid(magnitude),
-                        spectral.spectral_bandwidth(magnitude),
-                        spectral.spectral_rolloff(magnitude),
-                        spectral.spectral_flatness(power),
-                        spectral.zero_crossing_rate(batch),
-                        spectral.rms(batch),
-                    ]
-                )
-            )
+            magnitude = magnitude_spectrum(batch.frames)
+            power = np.square(magnitude)
+            columns = [
+                spectral_shape(magnitude),
+                spectral_flatness(power),
+                waveform.zero_crossings_of_frames(batch),
+                waveform.rms_of_frames(batch),
+            ]
+            rows.append(np.column_stack(columns))
     return np.concatenate(rows).astype(np.float64)
 
 
-def test_chroma_is_tuned_to_the_first_two_minutes(describe):
+def test_chroma_is_tuned_to_the_first_two_minutes():
     # As A = 440 for 50 s, 30 cents sharp for 70 s, as A = 440 again for a minute: two minutes'
     # majority is sharp, one minute's and the whole track's is not.
     rng = np.random.default_rng(1)
@@ -245,18 +331,13 @@ def test_chroma_is_tuned_to_the_first_two_minutes(describe):
 
     signal = np.concatenate([chord(50, 0.0), chord(70, 0.3), chord(60, 0.0)]).astype(np.float32)
     power = stft_power(signal)
-    tuning = estimate_tuning(spectral_peaks(power[: 2 * 60 * SAMPLE_RATE_HZ // HOP_LENGTH]))
+    beginning = power[: 2 * 60 * SAMPLE_RATE_HZ // HOP_LENGTH]
+    peaks = power_peaks(beginning, spectral_peaks(np.sqrt(beginning)))
+    tuning = estimate_tuning(peaks.pitch_hz, peaks.height)
     assert tuning > 0.2
     expected = chroma_stft(power, tuning=tuning).mean(axis=0)
-    summary, _ = describe(signal)
-    ours = [statistic(summary, f"chroma_stft_{k:02d}", "mean") for k in range(1, 13)]
+    row = summed_up(signal)
+    ours = [row[f"chroma_stft_{k:02d}_mean"] for k in range(1, 13)]
     assert ours == pytest.approx(expected, abs=1e-5)
     untuned = chroma_stft(power, tuning=0.0).mean(axis=0)
     assert np.abs(expected - untuned).max() > 0.01
-
-
-def test_columns_are_the_descriptors_by_their_statistics():
-    assert len(SUMMARY_COLUMNS) == len(set(SUMMARY_COLUMNS)) == 323
-    assert SUMMARY_COLUMNS[:2] == ("mfcc_01_mean", "mfcc_01_std")
-    assert SUMMARY_COLUMNS[-1] == "tempo_bpm"
-    assert len(DESCRIPTORS) * len(STATISTICS) + 1 == len(SUMMARY_COLUMNS)

@@ -1,74 +1,142 @@
-"""Tuning and chroma from the power spectrogram, in librosa's definitions."""
+"""Tuning and chroma, of the spectrum and of the constant-Q transform, in librosa's definitions."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from tonotope.features.stft import N_BINS, N_FFT, SAMPLE_RATE_HZ, Float32Array
 
-__all__ = ["N_CHROMA", "chroma_filterbank", "chroma_stft", "estimate_tuning", "spectral_peaks"]
+__all__ = [
+    "N_CHROMA",
+    "SpectralPeaks",
+    "chroma_cens",
+    "chroma_cqt",
+    "chroma_filterbank",
+    "chroma_stft",
+    "estimate_tuning",
+    "power_peaks",
+    "spectral_peaks",
+    "strongest_is_one",
+    "unnormalised_chroma",
+]
 
 N_CHROMA = 12
 
 _A0_HZ = 27.5
 _BIN_HZ = SAMPLE_RATE_HZ / N_FFT
 _PEAK_RANGE_HZ = (150.0, 4000.0)
+_PEAK_SHARE = 0.1
+
+_CENS_STEPS = (0.4, 0.2, 0.1, 0.05)
+_CENS_FRAMES = 41
 
 
-def spectral_peaks(power: Float32Array) -> Float32Array:
-    """Return the pitch and the power of each peak between 150 and 4000 Hz.
+class SpectralPeaks(NamedTuple):
+    """Peaks of some frames' spectra between 150 and 4000 Hz, shape (n_peaks,) each.
 
-    A peak is a local maximum above a tenth of its frame's largest power; its place and height
-    are those of the parabola through it and its two neighbours (``librosa.piptrack``).
+    Attributes
+    ----------
+    frame, bin
+        Where they are; of ascending frames.
+    pitch_hz, height
+        Place and height of the parabola through each peak and its two neighbours, float32.
+    """
+
+    frame: NDArray[np.intp]
+    bin: NDArray[np.intp]
+    pitch_hz: Float32Array
+    height: Float32Array
+
+
+def spectral_peaks(magnitude: Float32Array, loudest: Float32Array | None = None) -> SpectralPeaks:
+    """Return the peaks of magnitude spectra, as ``librosa.piptrack`` does.
+
+    A peak is a local maximum above a tenth of its frame's largest magnitude.
+
+    Parameters
+    ----------
+    magnitude
+        Shape (n_frames, 1025).
+    loudest
+        The largest magnitude of each frame, where it is known, shape (n_frames,).
+    """
+    if loudest is None:
+        loudest = magnitude.max(axis=1)
+    low = int(np.ceil(_PEAK_RANGE_HZ[0] / _BIN_HZ))
+    high = int(np.ceil(_PEAK_RANGE_HZ[1] / _BIN_HZ))
+    centre, before, after = (magnitude[:, low + k : high + k] for k in (0, -1, 1))
+    is_peak = centre > before
+    is_peak &= centre >= after
+    is_peak &= centre > np.float32(_PEAK_SHARE) * loudest[:, np.newaxis]
+    frame, bin_ = np.divmod(np.flatnonzero(is_peak), high - low)
+    return _parabolas(magnitude, frame, bin_ + low)
+
+
+def power_peaks(
+    power: Float32Array, peaks: SpectralPeaks, loudest: Float32Array | None = None
+) -> SpectralPeaks:
+    """Return which of the peaks in the magnitude are peaks of the power, and where they lie in it.
+
+    They are fewer, since a tenth of the largest power is more, and the parabolas are others.
 
     Parameters
     ----------
     power
-        Shape (n_frames, 1025).
-
-    Returns
-    -------
-    ndarray
-        Shape (n_peaks, 2), float32: Hz, power.
+        The square of what `peaks` were found in, shape (n_frames, 1025).
+    peaks
+        See `spectral_peaks`.
+    loudest
+        The largest magnitude of each frame, where it is known, shape (n_frames,).
     """
-    low = int(np.ceil(_PEAK_RANGE_HZ[0] / _BIN_HZ))
-    high = int(np.ceil(_PEAK_RANGE_HZ[1] / _BIN_HZ))
-    centre, before, after = (power[:, low + k : high + k] for k in (0, -1, 1))
-    is_peak = (centre > before) & (centre >= after)
-    is_peak &= centre > np.float32(0.1) * power.max(axis=1, keepdims=True)
-    frame, bin_ = np.nonzero(is_peak)
-    middle, left, right = centre[frame, bin_], before[frame, bin_], after[frame, bin_]
+    if loudest is None:
+        loudest = np.sqrt(power.max(axis=1))
+    floor = np.float32(_PEAK_SHARE) * np.square(loudest)
+    stands_out = power[peaks.frame, peaks.bin] > floor[peaks.frame]
+    return _parabolas(power, peaks.frame[stands_out], peaks.bin[stands_out])
+
+
+def _parabolas(
+    spectrum: Float32Array, frame: NDArray[np.intp], bin_: NDArray[np.intp]
+) -> SpectralPeaks:
+    cells = frame * spectrum.shape[1] + bin_
+    left, middle, right = (spectrum.reshape(-1).take(cells + k) for k in (-1, 0, 1))
     curvature = left + right - 2 * middle
     slope = (right - left) / 2
     bent = np.abs(slope) < np.abs(curvature)
     shift = np.where(bent, -slope / np.where(bent, curvature, 1), 0)
-    pitch_hz = (low + bin_ + shift) * _BIN_HZ
-    height = middle + 0.5 * slope * shift
-    return np.stack([pitch_hz, height], axis=1).astype(np.float32)
+    pitch_hz = ((bin_ + shift) * _BIN_HZ).astype(np.float32)
+    return SpectralPeaks(frame, bin_, pitch_hz, middle + np.float32(0.5) * slope * shift)
 
 
-def estimate_tuning(peaks: Float32Array) -> float:
-    """Return by what part of a semitone the music deviates from A = 440 Hz.
+def estimate_tuning(
+    pitch_hz: Float32Array, height: Float32Array, *, bins_per_octave: int = 12
+) -> float:
+    """Return by what part of a bin the music deviates from A = 440 Hz.
 
     Parameters
     ----------
-    peaks
-        See `spectral_peaks`, shape (n_peaks, 2). Those below the median power don't count.
+    pitch_hz, height
+        Of the peaks of a track, see `spectral_peaks`. Those below the median height don't count.
+    bins_per_octave
+        12 for an answer in semitones.
 
     Returns
     -------
     float
-        From -0.5 up to 0.5 semitones in steps of 0.01; 0 where there is no peak.
+        From -0.5 up to 0.5 bins in steps of 0.01; 0 where there is no peak. With the peaks of
+        the magnitude it is ``librosa.estimate_tuning(y=...)``.
     """
-    if len(peaks) == 0:
+    if len(pitch_hz) == 0:
         return 0.0
-    loud = peaks[peaks[:, 1] >= np.median(peaks[:, 1]), 0]
-    residual = np.mod(12 * np.log2(loud.astype(np.float64) / _A0_HZ), 1.0)
+    loud = pitch_hz[height >= np.median(height)]
+    residual = np.mod(bins_per_octave * np.log2(loud.astype(np.float64) / _A0_HZ), 1.0)
     residual[residual >= 0.5] -= 1.0
-    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, 101))
+    counts, edges = np.histogram(residual, 100, (-0.5, 0.5))
     return float(edges[np.argmax(counts)])
 
 
@@ -115,8 +183,97 @@ def chroma_stft(power: Float32Array, *, tuning: float) -> Float32Array:
     ndarray
         Shape (n_frames, 12), float32, C first; 0 in silent frames.
     """
-    raw = power @ chroma_filterbank(tuning).T
+    return strongest_is_one(power @ chroma_filterbank(tuning).T)
+
+
+def strongest_is_one(raw: Float32Array) -> Float32Array:
+    """Return each frame divided by its maximum, silent frames being 0; shape (n_frames, 12)."""
     strongest = raw.max(axis=1, keepdims=True)
     sounds = strongest > np.finfo(np.float32).tiny
     chroma: Float32Array = np.divide(raw, strongest, out=np.zeros_like(raw), where=sounds)
     return chroma
+
+
+@cache
+def _class_of_bins(n_bins: int, bins_per_octave: int) -> Float32Array:
+    """Return which bins of a constant-Q transform from C1 on make which pitch class."""
+    per_class = bins_per_octave // N_CHROMA
+    # The middle one of a class's bins is the tuned one; the octave below begins with its last.
+    pitch_class = (np.arange(n_bins) + per_class // 2) // per_class % N_CHROMA
+    is_member = pitch_class[:, np.newaxis] == np.arange(N_CHROMA)
+    members: Float32Array = is_member.astype(np.float32)
+    members.flags.writeable = False
+    return members
+
+
+def unnormalised_chroma(cqt: Float32Array, *, bins_per_octave: int) -> Float32Array:
+    """Return the sum of the constant-Q magnitudes of each pitch class.
+
+    Parameters
+    ----------
+    cqt
+        See `tonotope.features.cqt.cqt_magnitude`, shape (n_frames, 7 * bins_per_octave).
+    bins_per_octave
+        A multiple of 12.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 12), float32, C first.
+    """
+    classes: Float32Array = cqt @ _class_of_bins(cqt.shape[1], bins_per_octave)
+    return classes
+
+
+def chroma_cqt(cqt: Float32Array, *, bins_per_octave: int = 36) -> Float32Array:
+    """Return the pitch classes of a constant-Q transform, the strongest of a frame being 1.
+
+    Equals ``librosa.feature.chroma_cqt``.
+
+    Parameters
+    ----------
+    cqt
+        See `tonotope.features.cqt.cqt_magnitude`, shape (n_frames, 7 * bins_per_octave).
+    bins_per_octave
+        A multiple of 12.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 12), float32, C first; 0 in silent frames.
+    """
+    return strongest_is_one(unnormalised_chroma(cqt, bins_per_octave=bins_per_octave))
+
+
+def chroma_cens(chroma: Float32Array) -> Float32Array:
+    """Return chroma energy normalised statistics (CENS): what is left of chroma without dynamics.
+
+    Each frame is divided by its sum and quantised in steps at 5, 10, 20 and 40 %; then each class
+    is smoothed over 41 frames (0.95 s, Hann), and each frame has norm 1. Equals
+    ``librosa.feature.chroma_cens``.
+
+    Parameters
+    ----------
+    chroma
+        All frames of a signal, see `chroma_cqt`, normalised or not, shape (n_frames, 12).
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 12), float32; 0 where nothing sounds.
+
+    References
+    ----------
+    M. Müller, S. Ewert, "Chroma Toolbox: Matlab implementations for extracting variants of
+    chroma-based audio features", ISMIR 2011.
+    """
+    total = chroma.sum(axis=1, keepdims=True)
+    share = np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 0)
+    steps = np.zeros_like(share)
+    for step in _CENS_STEPS:
+        steps += (share > np.float32(step)) * np.float32(1 / len(_CENS_STEPS))
+    window = np.hanning(_CENS_FRAMES + 2)
+    smooth = scipy.ndimage.convolve1d(steps, window / window.sum(), axis=0, mode="constant")
+    norm = np.linalg.norm(smooth, axis=1, keepdims=True)
+    cens: Float32Array = np.divide(smooth, norm, out=np.zeros_like(smooth), where=norm > 0)
+    return cens

@@ -19,10 +19,21 @@ from numpy.typing import NDArray
 
 from tonotope.features.stft import N_BINS, SAMPLE_RATE_HZ, Float32Array, bin_frequencies_hz
 
-__all__ = ["N_MELS", "N_MFCC", "log_mel", "mel_filterbank", "mel_power", "mfcc", "power_to_db"]
+__all__ = [
+    "N_MELS",
+    "N_MFCC",
+    "delta",
+    "log_mel",
+    "mel_filterbank",
+    "mel_power",
+    "mfcc",
+    "power_to_db",
+]
 
 N_MELS = 128
 N_MFCC = 20
+
+_DELTA_FRAMES = 9
 
 _HZ_PER_MEL = 200 / 3
 _BREAK_HZ = 1000.0
@@ -84,6 +95,7 @@ def power_to_db(
     *,
     amin: float = 1e-10,
     top_db: float | None = 80.0,
+    out: Float32Array | None = None,
 ) -> Float32Array:
     """Return power in decibels relative to 1, as ``librosa.power_to_db`` does.
 
@@ -96,13 +108,15 @@ def power_to_db(
     top_db
         What lies more than this below the maximum of the whole array is raised to there;
         None leaves everything as it is.
+    out
+        Where to put the result; may be `power` itself.
 
     Returns
     -------
     ndarray
         Same shape, float32, dB.
     """
-    decibels: Float32Array = np.maximum(power, np.float32(amin), dtype=np.float32)
+    decibels: Float32Array = np.maximum(power, np.float32(amin), dtype=np.float32, out=out)
     np.log10(decibels, out=decibels)
     decibels *= np.float32(10.0)
     if top_db is not None and decibels.size:
@@ -147,6 +161,32 @@ def mfcc(log_mel_db: Float32Array, *, n_mfcc: int = N_MFCC) -> Float32Array:
     recognition in continuously spoken sentences", IEEE TASSP 28(4), 1980.
     """
     return log_mel_db @ _dct_basis(n_mfcc)
+
+
+def delta(frames: Float32Array, *, order: int = 1) -> Float32Array:
+    """Return how fast descriptors change: their local derivative over nine frames.
+
+    ``librosa.feature.delta``: the derivative of a parabola (`order` 2) or line (1) fitted to nine
+    frames, at the ends to the first and last nine.
+
+    Parameters
+    ----------
+    frames
+        Shape (n_frames, n_columns).
+    order
+        1 for the first derivative, 2 for the second.
+
+    Returns
+    -------
+    ndarray
+        Same shape, float32, per frame; 0 where there are fewer than nine frames.
+    """
+    if len(frames) < _DELTA_FRAMES:
+        return np.zeros_like(frames)
+    derivative: Float32Array = scipy.signal.savgol_filter(
+        frames, _DELTA_FRAMES, polyorder=order, deriv=order, axis=0, mode="interp"
+    ).astype(np.float32)
+    return derivative
 
 
 @cache

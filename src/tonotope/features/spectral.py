@@ -1,7 +1,7 @@
-"""Descriptors of the spectrum's shape and of the level, frame by frame, in librosa's definitions.
+"""Descriptors of the spectrum's shape, frame by frame, in librosa's definitions.
 
-Each takes a magnitude or power spectrogram of shape (n_frames, 1025), or a batch of frames, and
-returns one row per frame. A frame of digital silence gives 0 everywhere but for flatness (1).
+Each takes a magnitude or power spectrogram of shape (n_frames, 1025) and returns one row per
+frame. A frame of digital silence gives 0 everywhere but for flatness (1).
 """
 
 from __future__ import annotations
@@ -9,73 +9,101 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from tonotope.features.mel import power_to_db
 from tonotope.features.stft import (
-    HOP_LENGTH,
     N_BINS,
-    N_FFT,
     Float32Array,
-    SignalFrames,
     bin_frequencies_hz,
+    magnitude_spectrum,
 )
 
 __all__ = [
     "N_CONTRAST_BANDS",
     "contrast_extremes",
-    "rms",
+    "contrast_of_extremes",
+    "mend_top_band",
     "spectral_bandwidth",
     "spectral_centroid",
-    "spectral_centroid_bandwidth",
     "spectral_contrast",
     "spectral_flatness",
     "spectral_rolloff",
-    "zero_crossing_rate",
+    "spectral_shape",
 ]
 
 N_CONTRAST_BANDS = 7
 
-_ROLLOFF_GROUP = 32
-_HOPS_PER_FRAME = N_FFT // HOP_LENGTH
+_GROUP = 32
+# Relative to a frame's largest magnitude; the errors of its float32 transform are as large.
+_ROUNDING = 1e-8
 
 
-def spectral_centroid_bandwidth(magnitude: Float32Array) -> Float32Array:
-    """Return the spectrum's centre of gravity and its standard deviation around it.
+def spectral_shape(magnitude: Float32Array, *, rolloff_share: float = 0.85) -> Float32Array:
+    """Return centroid, bandwidth and rolloff together: they are made of the same sums.
 
     Parameters
     ----------
     magnitude
         Shape (n_frames, 1025).
+    rolloff_share
+        See `spectral_rolloff`.
 
     Returns
     -------
     ndarray
-        Shape (n_frames, 2), float32: centroid and bandwidth in Hz.
+        Shape (n_frames, 3), float32, Hz; see `spectral_centroid`, `spectral_bandwidth` and
+        `spectral_rolloff`.
     """
-    frequencies_hz = bin_frequencies_hz()
-    powers = np.stack([np.ones_like(frequencies_hz), frequencies_hz, frequencies_hz**2], axis=1)
-    # float64: for a pure tone the variance is a small difference of large numbers.
-    total, first, second = (magnitude.astype(np.float64) @ powers).T
-    total = np.where(total > 0, total, 1.0)
-    centroid = first / total
-    bandwidth = np.sqrt(np.maximum(second / total - centroid**2, 0.0))
-    return np.stack([centroid, bandwidth], axis=1).astype(np.float32)
+    # Groups of 32 bins, and in each the moments about its first bin: a fraction of the sums, and
+    # nothing is lost in float32 to large frequencies squared. Bin 0 adds to the total alone.
+    n_frames, n_groups = len(magnitude), (N_BINS - 1) // _GROUP
+    groups = magnitude[:, 1:].reshape(-1, _GROUP)
+    moments = (groups @ _powers_within_group()).reshape(n_frames, n_groups, 3).astype(np.float64)
+    starts = 1.0 + _GROUP * np.arange(n_groups)
+    lowest = magnitude[:, 0].astype(np.float64)
+    per_group = moments[:, :, 0]
+    total = lowest + per_group.sum(axis=1)
+    first = moments[:, :, 1].sum(axis=1) + per_group @ starts
+    second = moments[:, :, 2].sum(axis=1) + 2 * (moments[:, :, 1] @ starts)
+    second += per_group @ starts**2
+    divisor = np.where(total > 0, total, 1.0)
+    centroid = first / divisor
+    bandwidth = np.sqrt(np.maximum(second / divisor - centroid**2, 0.0))
+
+    # The group in which the share is reached, then the bin.
+    cumulated = lowest[:, np.newaxis] + np.cumsum(per_group, axis=1)
+    wanted = rolloff_share * cumulated[:, -1]
+    group = np.argmax(cumulated >= wanted[:, np.newaxis], axis=1)
+    frame = np.arange(n_frames)
+    below = cumulated[frame, group] - per_group[frame, group]
+    within = groups.reshape(n_frames, n_groups, _GROUP)[frame, group]
+    reached = np.cumsum(within, axis=1) >= (wanted - below)[:, np.newaxis]
+    # Where rounding leaves the bins' sum short of the group's: its last bin.
+    reached[:, -1] = True
+    rolloff = np.where(lowest >= wanted, 0, 1 + group * _GROUP + np.argmax(reached, axis=1))
+    bin_hz = bin_frequencies_hz()[1]
+    shape: Float32Array = np.stack([centroid, bandwidth, rolloff], axis=1) * bin_hz
+    return shape.astype(np.float32)
+
+
+@cache
+def _powers_within_group() -> Float32Array:
+    within = np.arange(_GROUP, dtype=np.float32)
+    return np.stack([np.ones_like(within), within, within**2], axis=1)
 
 
 def spectral_centroid(magnitude: Float32Array) -> Float32Array:
-    """Return the spectral centroid in Hz, shape (n_frames,)."""
-    return spectral_centroid_bandwidth(magnitude)[:, 0]
+    """Return the spectrum's centre of gravity in Hz, shape (n_frames,)."""
+    return spectral_shape(magnitude)[:, 0]
 
 
 def spectral_bandwidth(magnitude: Float32Array) -> Float32Array:
-    """Return the spectral bandwidth (second order) in Hz, shape (n_frames,)."""
-    return spectral_centroid_bandwidth(magnitude)[:, 1]
+    """Return the spectrum's standard deviation around its centroid in Hz, shape (n_frames,)."""
+    return spectral_shape(magnitude)[:, 1]
 
 
 def spectral_rolloff(magnitude: Float32Array, *, share: float = 0.85) -> Float32Array:
-    """Return the lowest frequency below which `share` of the magnitude lies.
+    """Return the lowest frequency below which, itself included, `share` of the magnitude lies.
 
     Parameters
     ----------
@@ -89,24 +117,7 @@ def spectral_rolloff(magnitude: Float32Array, *, share: float = 0.85) -> Float32
     ndarray
         Shape (n_frames,), float32, Hz.
     """
-    # First the group of 32 bins in which the share is reached, then the bin: a fifth of the sums.
-    n_frames, n_groups = len(magnitude), (N_BINS - 1) // _ROLLOFF_GROUP
-    groups = magnitude[:, 1:].reshape(n_frames, n_groups, _ROLLOFF_GROUP)
-    sums = groups.sum(axis=2)
-    sums[:, 0] += magnitude[:, 0]
-    cumulated = np.cumsum(sums, axis=1)
-    wanted = np.float32(share) * cumulated[:, -1]
-    group = np.argmax(cumulated >= wanted[:, np.newaxis], axis=1)
-    frame = np.arange(n_frames)
-    within = groups[frame, group]
-    within[:, 0] += np.where(group > 0, cumulated[frame, group - 1], magnitude[:, 0])
-    reached = np.cumsum(within, axis=1) >= wanted[:, np.newaxis]
-    # Where rounding leaves the group's sum short of what the groups' sums reached: its last bin.
-    reached[:, -1] = True
-    index = 1 + group * _ROLLOFF_GROUP + np.argmax(reached, axis=1)
-    index[magnitude[:, 0] >= wanted] = 0
-    rolloff_hz: Float32Array = bin_frequencies_hz()[index].astype(np.float32)
-    return rolloff_hz
+    return spectral_shape(magnitude, rolloff_share=share)[:, 2]
 
 
 def spectral_flatness(power: Float32Array) -> Float32Array:
@@ -124,7 +135,11 @@ def spectral_flatness(power: Float32Array) -> Float32Array:
     """
     floored = np.maximum(power, np.float32(1e-10))
     arithmetic: Float32Array = floored.mean(axis=1)
-    geometric: Float32Array = np.exp(np.log(floored, out=floored).mean(axis=1))
+    # The logarithm of a product of two: half the logarithms.
+    half = N_BINS // 2
+    products = floored[:, :half] * floored[:, half : 2 * half]
+    logarithms = np.log(products, out=products).sum(axis=1) + np.log(floored[:, -1])
+    geometric: Float32Array = np.exp(logarithms / np.float32(N_BINS))
     return geometric / arithmetic
 
 
@@ -162,26 +177,73 @@ def contrast_extremes(magnitude: Float32Array) -> Float32Array:
     """
     extremes = np.empty((len(magnitude), 2 * N_CONTRAST_BANDS), dtype=np.float32)
     for k, (bins, n_extreme) in enumerate(_contrast_bands()):
-        band = magnitude[:, bins]
-        if n_extreme == 1:
-            band.max(axis=1, out=extremes[:, k])
-            band.min(axis=1, out=extremes[:, N_CONTRAST_BANDS + k])
-            continue
-        # NumPy's vectorised sort takes a third of the time of its partition at two places.
-        ordered = np.sort(band, axis=1)
-        ordered[:, -n_extreme:].mean(axis=1, out=extremes[:, k])
-        ordered[:, :n_extreme].mean(axis=1, out=extremes[:, N_CONTRAST_BANDS + k])
+        _band_extremes(magnitude[:, bins], n_extreme, out=extremes[:, k::N_CONTRAST_BANDS])
     return extremes
 
 
-def spectral_contrast(extremes: Float32Array) -> Float32Array:
-    """Return peak over valley in seven octave bands.
+def _band_extremes(band: Float32Array, n_extreme: int, *, out: Float32Array) -> None:
+    if n_extreme == 1:
+        band.max(axis=1, out=out[:, 0])
+        band.min(axis=1, out=out[:, 1])
+        return
+    # NumPy's vectorised sort takes a third of the time of its partition at two places.
+    ordered = np.sort(band, axis=1)
+    np.add.reduce(ordered[:, -n_extreme:], axis=1, out=out[:, 0])
+    np.add.reduce(ordered[:, :n_extreme], axis=1, out=out[:, 1])
+    out /= np.float32(n_extreme)
+
+
+def mend_top_band(extremes: Float32Array, frames: Float32Array, loudest: Float32Array) -> None:
+    """Measure the top band anew where its weakest bins hold nothing but float32's rounding.
+
+    Behind a low-pass that is so; there, the transform is repeated in float64.
 
     Parameters
     ----------
     extremes
-        Of all frames of a signal, see `contrast_extremes`, shape (n_frames, 14). (The decibels
+        See `contrast_extremes`, shape (n_frames, 14); changed in place.
+    frames
+        What they were computed from, not windowed, shape (n_frames, 2048).
+    loudest
+        The largest magnitude of each frame, shape (n_frames,).
+    """
+    (is_rounding,) = np.nonzero(extremes[:, -1] < np.float32(_ROUNDING) * loudest)
+    if len(is_rounding):
+        bins, n_extreme = _contrast_bands()[-1]
+        band = magnitude_spectrum(frames[is_rounding].astype(np.float64), bins)
+        mended = np.empty((len(is_rounding), 2), dtype=np.float32)
+        _band_extremes(band, n_extreme, out=mended)
+        extremes[is_rounding, N_CONTRAST_BANDS - 1 :: N_CONTRAST_BANDS] = mended
+
+
+def contrast_of_extremes(extremes: Float32Array) -> Float32Array:
+    """Return the spectral contrast of a signal.
+
+    Parameters
+    ----------
+    extremes
+        Of all frames of the signal, see `contrast_extremes`, shape (n_frames, 14). (The decibels
         of each end 80 below the loudest of all frames, so the frames belong together.)
+
+    Returns
+    -------
+    ndarray
+        Shape (n_frames, 7), float32, dB; see `spectral_contrast`.
+    """
+    peaks, valleys = extremes[:, :N_CONTRAST_BANDS], extremes[:, N_CONTRAST_BANDS:]
+    return power_to_db(peaks) - power_to_db(valleys)
+
+
+def spectral_contrast(magnitude: Float32Array) -> Float32Array:
+    """Return peak over valley in seven octave bands, the lowest below 200 Hz.
+
+    Equals ``librosa.feature.spectral_contrast``: the mean of the strongest 2 % of a band's bins
+    over the mean of the weakest, in decibels (10 log10 of magnitudes).
+
+    Parameters
+    ----------
+    magnitude
+        Of all frames of a signal, shape (n_frames, 1025).
 
     Returns
     -------
@@ -192,25 +254,4 @@ def spectral_contrast(extremes: Float32Array) -> Float32Array:
     ----------
     D.-N. Jiang et al., "Music type classification by spectral contrast feature", ICME 2002.
     """
-    peaks, valleys = extremes[:, :N_CONTRAST_BANDS], extremes[:, N_CONTRAST_BANDS:]
-    return power_to_db(peaks) - power_to_db(valleys)
-
-
-def _sums_over_frames(per_sample: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Sum what is given per sample over each frame, by way of sums over hops."""
-    per_hop = per_sample.reshape(-1, HOP_LENGTH).sum(axis=1, dtype=np.float64)
-    sums: NDArray[np.float64] = sliding_window_view(per_hop, _HOPS_PER_FRAME).sum(axis=1)
-    return sums
-
-
-def rms(batch: SignalFrames) -> Float32Array:
-    """Return the root mean square of each frame's samples, shape (n_frames,), full scale = 1."""
-    return np.sqrt(_sums_over_frames(np.square(batch.samples)) / N_FFT).astype(np.float32)
-
-
-def zero_crossing_rate(batch: SignalFrames) -> Float32Array:
-    """Return the share of samples whose sign differs from the one before, shape (n_frames,)."""
-    counts = _sums_over_frames(batch.crossings)
-    # What lies between a frame's first sample and the one before is outside the frame.
-    counts -= batch.crossings[: len(counts) * HOP_LENGTH : HOP_LENGTH]
-    return (counts / N_FFT).astype(np.float32)
+    return contrast_of_extremes(contrast_extremes(magnitude))

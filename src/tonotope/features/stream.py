@@ -1,78 +1,123 @@
-"""All descriptors of a track in one pass over its samples.
+"""All descriptors of a track in one pass over its samples, which are never all held.
 
-What can be computed from one frame alone is computed as the frames come. Three things need more:
-
-- decibels end 80 below the loudest frame, so log-mel, MFCC, contrast and onset strength are made
-  when a stretch of 20 minutes is over. A track of up to 20 minutes is one stretch, and its
-  numbers are those of librosa on the whole track; of a longer one the stretches' moments are
-  added up. Memory is bounded by one stretch whatever the track's length.
-- chroma needs the tuning, which is estimated on the first two minutes.
+What a frame alone gives is computed as the frames come (`SpectrumPass`); what needs the tuning
+once that is known (`HarmonyPass`); loudness and the envelope from the samples themselves; tempo,
+beats and key from what was kept of all frames, at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tonotope.features.chroma import chroma_stft, estimate_tuning, spectral_peaks
-from tonotope.features.mel import N_MELS, mel_power, mfcc, power_to_db
-from tonotope.features.rhythm import TEMPO_LAGS, mean_tempogram, onset_strength, tempo_bpm
-from tonotope.features.spectral import (
-    N_CONTRAST_BANDS,
-    contrast_extremes,
-    rms,
-    spectral_centroid_bandwidth,
-    spectral_contrast,
-    spectral_flatness,
-    spectral_rolloff,
-    zero_crossing_rate,
+from tonotope.features.beats import beat_times
+from tonotope.features.descriptors import Descriptors, resolve
+from tonotope.features.fluctuation import (
+    N_BARK,
+    N_MODULATIONS,
+    fluctuation_summary,
+    rhythm_patterns,
 )
-from tonotope.features.stft import (
-    BATCH_FRAMES,
-    HOP_LENGTH,
-    SAMPLE_RATE_HZ,
-    Float32Array,
-    FrameStream,
-    SignalFrames,
-    power_spectrum,
+from tonotope.features.frames import BatchSpectrum, FrameBuffer, frames_of
+from tonotope.features.harmony_pass import HarmonyPass
+from tonotope.features.key import estimate_key
+from tonotope.features.loudness import LoudnessMeter
+from tonotope.features.mel import N_MELS
+from tonotope.features.moments import Moments
+from tonotope.features.onset import onset_times
+from tonotope.features.pulse import (
+    EnvelopeStream,
+    beat_histogram,
+    beat_histogram_summary,
+    danceability,
+    pulse_clarity,
 )
-from tonotope.features.summary import Moments, summary_vector
+from tonotope.features.spectrum_pass import SpectrumPass
+from tonotope.features.stft import Float32Array, FrameStream, SignalFrames
+from tonotope.features.tempo import estimate_tempo, mean_tempogram, tempogram
 
-__all__ = ["DescriptorStream"]
+__all__ = ["DescriptorStream", "analyze"]
+
+_STRETCH_FRAMES = frames_of(minutes=20)
+_OF_TEMPOGRAM = frozenset({"tempo", "beat_times", "beat_histogram", "beat_histogram_summary"})
+_OF_ONSETS = _OF_TEMPOGRAM | {"onset_strength", "onset_times", "tempogram", "pulse_clarity"}
+_OF_PATTERNS = frozenset({"rhythm_patterns", "fluctuation"})
 
 
-def _frames_of(minutes: int) -> int:
-    """Return how many frames so many minutes have, rounded up to whole batches."""
-    n_frames = 1 + minutes * 60 * SAMPLE_RATE_HZ // HOP_LENGTH
-    return -(-n_frames // BATCH_FRAMES) * BATCH_FRAMES
+def analyze(blocks: Iterable[Float32Array], features: Iterable[str] | None = None) -> Descriptors:
+    """Return the descriptors of a track, frame by frame and as a whole.
 
+    Memory: what is returned (about 1.2 kB a frame, 190 MB an hour, for all that is not on request)
+    and some 40 MB, however long the track. The result does not depend on how it is cut into
+    blocks.
 
-_STRETCH_FRAMES = _frames_of(minutes=20)
-_TUNING_FRAMES = _frames_of(minutes=2)
+    Parameters
+    ----------
+    blocks
+        The track's samples in order, shape (n_samples,) each, mono at 22 050 Hz, full scale = 1:
+        what `tonotope.audio.decode` yields. For an array: ``analyze([signal])``.
+    features
+        Names of descriptors (see `tonotope.features.DESCRIPTORS`); all that are not on request by
+        default. Only what they need is computed.
+
+    Raises
+    ------
+    ValueError
+        If there is no such descriptor.
+
+    Examples
+    --------
+    >>> with tonotope.audio.decode("song.mp3") as blocks:
+    ...     descriptors = analyze(blocks, features=["mfcc", "tempo"])
+    """
+    stream = DescriptorStream(features)
+    for block in blocks:
+        stream.push(block)
+    stream.finish()
+    return stream.result()
 
 
 class DescriptorStream:
     """Computes a track's descriptors from its samples as they come.
 
-    The result does not depend on how the samples are cut into blocks.
+    Parameters
+    ----------
+    features
+        See `analyze`.
+    keep_frames
+        Whether the result has descriptors per frame. If not, it has their moments alone, and
+        memory is bounded by 20 minutes of frames: longer tracks are taken in such stretches,
+        whose moments are added up. (Decibels then end 80 below the loudest of the stretch.)
 
     Examples
     --------
-    >>> stream = DescriptorStream()
+    >>> stream = DescriptorStream(["mfcc"])
     >>> for block in blocks:
     ...     mel = stream.push(block)
     >>> mel = stream.finish()
-    >>> vector = stream.summary()
+    >>> stream.result()["mfcc"]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, features: Iterable[str] | None = None, *, keep_frames: bool = True) -> None:
+        self._wanted = resolve(features)
+        self._keep_frames = keep_frames
+        of_spectrum = self._wanted - {"onset_strength"}
+        if self._wanted & _OF_ONSETS:
+            of_spectrum |= {"onset_strength"}
+        if self._wanted & _OF_PATTERNS:
+            of_spectrum |= {"bark_power"}
         self._framing = FrameStream()
-        self._stretch = _Stretch()
-        self._chroma = _ChromaStream()
-        self._moments: Moments | None = None
-        self._tempogram: NDArray[np.float64] = np.zeros(TEMPO_LAGS)
+        self._spectrum = SpectrumPass(of_spectrum)
+        self._harmony = HarmonyPass(self._wanted)
+        self._onsets = FrameBuffer(1)
+        self._meter = LoudnessMeter() if "level" in self._wanted else None
+        self._envelope = EnvelopeStream() if "danceability" in self._wanted else None
+        self._n_pattern_frames = 0
+        self._patterns: Float32Array = np.zeros((N_BARK, N_MODULATIONS), np.float32)
+        self._values: dict[str, Any] = {}
+        self._moments: dict[str, Moments] = {}
 
     @property
     def n_samples(self) -> int:
@@ -90,114 +135,110 @@ class DescriptorStream:
         Returns
         -------
         ndarray
-            The mel power of the frames that became complete, shape (n_frames, 128).
+            The mel power of the frames that became complete, shape (n_frames, 128); none where
+            nothing that was asked for needs it.
         """
+        # A copy: the caller may fill the same buffer again.
+        block = np.array(block, dtype=np.float32)
+        if self._meter is not None:
+            self._meter.push(block)
+        if self._envelope is not None:
+            self._envelope.push(block)
+        self._harmony.push_signal(block)
         return self._describe(self._framing.push(block))
 
     def finish(self) -> Float32Array:
         """Take note that no more samples come; return the mel power of the last frames."""
         mel = self._describe(self._framing.finish())
-        if self._stretch.n_frames:
-            self._end_stretch(at_end=True)
+        self._harmony.finish()
+        self._end_stretch()
+        for name, frames in self._harmony.take():
+            self._take(name, frames)
+        self._finish_harmony()
+        self._finish_rhythm()
+        if self._meter is not None:
+            self._meter.finish()
+            self._values["level"] = self._meter.result
         return mel
 
-    def summary(self) -> Float32Array:
-        """Return the summary vector, shape (323,), float32; only after `finish`."""
-        if self._moments is None:
-            raise ValueError("no summary before finish()")
-        return summary_vector(self._moments, tempo_bpm(self._tempogram / self._moments.n_frames))
+    def result(self) -> Descriptors:
+        """Return the descriptors; only after `finish`."""
+        return Descriptors(self.n_samples, self._values, self._moments)
 
     def _describe(self, batches: Iterable[SignalFrames]) -> Float32Array:
-        mel_batches = [np.empty((0, N_MELS), np.float32)]
+        mel = [np.empty((0, N_MELS), np.float32)]
         for batch in batches:
-            power = power_spectrum(batch.frames)
-            mel = mel_power(power)
-            self._chroma.push(power)
-            self._stretch.push(batch, power, mel)
-            mel_batches.append(mel)
-            if self._stretch.n_frames == _STRETCH_FRAMES:
-                self._end_stretch(at_end=False)
-        return np.concatenate(mel_batches)
+            spectrum = BatchSpectrum(batch)
+            self._spectrum.push(spectrum)
+            self._harmony.push_spectrum(spectrum)
+            if self._spectrum.has_mel:
+                mel.append(spectrum.mel)
+            if not self._keep_frames and self._spectrum.n_frames == _STRETCH_FRAMES:
+                self._end_stretch()
+        if not self._keep_frames:
+            for name, frames in self._harmony.take(at_least=_STRETCH_FRAMES):
+                self._take(name, frames)
+        return np.concatenate(mel)
 
-    def _end_stretch(self, *, at_end: bool) -> None:
-        frames, onsets = self._stretch.frames(self._chroma.take(at_end=at_end))
-        moments = Moments.of(frames)
-        self._moments = moments if self._moments is None else self._moments + moments
-        self._tempogram += mean_tempogram(onsets) * len(onsets)
-        self._stretch = _Stretch()
-
-
-class _Stretch:
-    """The descriptors of up to 20 minutes, frame by frame."""
-
-    def __init__(self) -> None:
-        self.n_frames = 0
-        # Room for all at once: what is not written to takes no memory, and many small arrays
-        # that live long among short-lived ones would leave the heap full of holes.
-        self._mel = np.empty((_STRETCH_FRAMES, N_MELS), np.float32)
-        self._extremes = np.empty((_STRETCH_FRAMES, 2 * N_CONTRAST_BANDS), np.float32)
-        self._scalars = np.empty((_STRETCH_FRAMES, 6), np.float32)
-
-    def push(self, batch: SignalFrames, power: Float32Array, mel: Float32Array) -> None:
-        magnitude = np.sqrt(power)
-        rows = slice(self.n_frames, self.n_frames + len(power))
-        self.n_frames = rows.stop
-        self._mel[rows] = mel
-        self._extremes[rows] = contrast_extremes(magnitude)
-        scalars = self._scalars[rows]
-        scalars[:, :2] = spectral_centroid_bandwidth(magnitude)
-        scalars[:, 2] = spectral_rolloff(magnitude)
-        scalars[:, 3] = spectral_flatness(power)
-        scalars[:, 4] = zero_crossing_rate(batch)
-        scalars[:, 5] = rms(batch)
-
-    def frames(self, chroma: Float32Array) -> tuple[Float32Array, Float32Array]:
-        """Return all descriptors, shape (n_frames, 46), and the onset strength by itself.
-
-        To be called once: the mel power, most of what a stretch holds, is given up for it.
-        """
-        log_mel_db = power_to_db(self._mel[: self.n_frames])
-        del self._mel
-        onsets = onset_strength(log_mel_db)
-        columns = [
-            mfcc(log_mel_db),
-            chroma,
-            spectral_contrast(self._extremes[: self.n_frames]),
-            self._scalars[: self.n_frames],
-            onsets,
-        ]
-        return np.column_stack(columns), onsets
-
-
-class _ChromaStream:
-    """Holds the first two minutes' spectrum back until their tuning is known."""
-
-    def __init__(self) -> None:
-        self._tuning: float | None = None
-        self._held: list[Float32Array] = []
-        self._peaks: list[Float32Array] = []
-        self._n_held = 0
-        self._done: list[Float32Array] = []
-
-    def push(self, power: Float32Array) -> None:
-        if self._tuning is not None:
-            self._done.append(chroma_stft(power, tuning=self._tuning))
+    def _end_stretch(self) -> None:
+        if self._spectrum.n_frames == 0:
             return
-        self._held.append(power)
-        self._peaks.append(spectral_peaks(power))
-        self._n_held += len(power)
-        if self._n_held >= _TUNING_FRAMES:
-            self._tune()
+        for name, frames in self._spectrum.take():
+            if name == "bark_power":
+                self._add_patterns(frames)
+                continue
+            if name == "onset_strength":
+                self._onsets.append(frames)
+            if name in self._wanted:
+                self._take(name, frames)
 
-    def take(self, *, at_end: bool) -> Float32Array:
-        """Return the chroma of all frames since the last call, shape (n_frames, 12)."""
-        if at_end and self._tuning is None:
-            self._tune()
-        chroma = np.concatenate(self._done)
-        self._done = []
-        return chroma
+    def _take(self, name: str, frames: Float32Array) -> None:
+        if self._keep_frames:
+            self._values[name] = frames
+            return
+        moments = Moments.of(frames)
+        earlier = self._moments.get(name)
+        self._moments[name] = moments if earlier is None else earlier + moments
 
-    def _tune(self) -> None:
-        self._tuning = estimate_tuning(np.concatenate(self._peaks))
-        self._done += [chroma_stft(power, tuning=self._tuning) for power in self._held]
-        self._held, self._peaks = [], []
+    def _add_patterns(self, bark: Float32Array) -> None:
+        # Of several stretches the mean, weighted by their lengths.
+        self._n_pattern_frames += len(bark)
+        share = np.float32(len(bark) / self._n_pattern_frames)
+        self._patterns += share * (rhythm_patterns(bark) - self._patterns)
+
+    def _finish_harmony(self) -> None:
+        if "tuning" in self._wanted:
+            self._values["tuning"] = self._harmony.tuning
+        if "key" in self._wanted:
+            self._values["key"] = estimate_key(self._harmony.key_profile)
+
+    def _finish_rhythm(self) -> None:
+        wanted, values = self._wanted, self._values
+        if "rhythm_patterns" in wanted:
+            values["rhythm_patterns"] = self._patterns
+        if "fluctuation" in wanted:
+            values["fluctuation"] = fluctuation_summary(self._patterns)
+        if self._envelope is not None:
+            self._envelope.finish()
+            values["danceability"] = danceability(self._envelope.values)
+        if not wanted & _OF_ONSETS:
+            return
+        onsets = self._onsets.take()[:, 0]
+        if "onset_times" in wanted:
+            values["onset_times"] = onset_times(onsets)
+        if "pulse_clarity" in wanted:
+            values["pulse_clarity"] = pulse_clarity(onsets)
+        if "tempogram" in wanted:
+            values["tempogram"] = tempogram(onsets)
+        if not wanted & _OF_TEMPOGRAM:
+            return
+        mean = mean_tempogram(onsets)
+        tempo = estimate_tempo(mean)
+        if "tempo" in wanted:
+            values["tempo"] = tempo
+        if "beat_times" in wanted:
+            values["beat_times"] = beat_times(onsets, tempo.bpm)
+        if "beat_histogram" in wanted:
+            values["beat_histogram"] = beat_histogram(mean)
+        if "beat_histogram_summary" in wanted:
+            values["beat_histogram_summary"] = beat_histogram_summary(mean)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from functools import reduce
 from operator import add
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tonotope.features.summary import (
-    DESCRIPTORS,
-    STATISTICS,
-    SUMMARY_COLUMNS,
-    Moments,
-    summary_vector,
-)
+from tonotope.features.moments import STATISTICS, Moments
 
 FRAMES = hnp.arrays(
     np.float32,
@@ -80,24 +72,13 @@ def test_what_never_changes_beyond_rounding_has_no_shape():
         assert statistics[2] == statistics[3] == 0
 
 
-def test_the_vector_has_the_descriptors_one_after_the_other_and_the_tempo_last():
-    frames = np.arange(2 * len(DESCRIPTORS), dtype=np.float32).reshape(2, -1)
-    vector = summary_vector(Moments.of(frames), 123.0)
-    assert vector.shape == (len(SUMMARY_COLUMNS),)
-    assert vector.dtype == np.float32
-    named = dict(zip(SUMMARY_COLUMNS, vector, strict=True))
-    for k, descriptor in enumerate(DESCRIPTORS):
-        assert named[f"{descriptor}_min"] == k
-        assert named[f"{descriptor}_max"] == k + len(DESCRIPTORS)
-        assert named[f"{descriptor}_mean"] == k + len(DESCRIPTORS) / 2
-    assert named["tempo_bpm"] == 123
+def test_a_single_column_may_come_without_its_axis():
+    values = np.arange(7, dtype=np.float32)
+    whole = Moments.of(values[:, np.newaxis]).statistics()
+    assert np.array_equal(Moments.of(values).statistics(), whole)
 
 
-def test_every_column_is_documented():
-    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
-    for descriptor in DESCRIPTORS:
-        # Of a numbered family the page names the first member.
-        assert f"`{re.sub('_[0-9]{2}', '_01', descriptor)}`" in page
-    for name in STATISTICS:
-        assert f"`{name}`" in page
-    assert "`tempo_bpm`" in page
+def test_columns_are_summed_in_chunks_that_change_nothing():
+    frames = np.random.default_rng(2).standard_normal((30_000, 19)).astype(np.float32)
+    one_by_one = [Moments.of(frames[:, k]).statistics()[0] for k in range(19)]
+    np.testing.assert_allclose(Moments.of(frames).statistics(), one_by_one, rtol=1e-12, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Moments over time of a track's descriptors: one vector with named columns per track."""
+"""Statistics over time of a matrix of frames: mean, spread, shape, median and extremes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.features.chroma import N_CHROMA
-from tonotope.features.mel import N_MFCC
-from tonotope.features.spectral import N_CONTRAST_BANDS
 from tonotope.features.stft import Float32Array
 
-__all__ = ["DESCRIPTORS", "STATISTICS", "SUMMARY_COLUMNS", "Moments", "summary_vector"]
-
-# In the order of the columns of a matrix of frames.
-DESCRIPTORS: tuple[str, ...] = (
-    *(f"mfcc_{k:02d}" for k in range(1, N_MFCC + 1)),
-    *(f"chroma_stft_{k:02d}" for k in range(1, N_CHROMA + 1)),
-    *(f"spectral_contrast_{k:02d}_db" for k in range(1, N_CONTRAST_BANDS + 1)),
-    "spectral_centroid_hz",
-    "spectral_bandwidth_hz",
-    "spectral_rolloff_hz",
-    "spectral_flatness",
-    "zero_crossing_rate",
-    "rms",
-    "onset_strength_db",
-)
+__all__ = ["STATISTICS", "Moments"]
 
 STATISTICS: tuple[str, ...] = ("mean", "std", "skew", "kurtosis", "median", "min", "max")
 
-SUMMARY_COLUMNS: tuple[str, ...] = (
-    *(f"{descriptor}_{statistic}" for descriptor in DESCRIPTORS for statistic in STATISTICS),
-    "tempo_bpm",
-)
+# Columns are summed in float64 a few at a time, so that their copies stay small.
+_CHUNK_VALUES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +45,17 @@ class Moments:
 
     @classmethod
     def of(cls, frames: Float32Array) -> Moments:
-        """Return the moments of a matrix of frames, shape (n_frames, n_descriptors)."""
-        return cls(len(frames), *np.transpose([_moments_of(column) for column in frames.T]))
+        """Return the moments of a matrix of frames.
+
+        Parameters
+        ----------
+        frames
+            Shape (n_frames, n_descriptors) or (n_frames,); at least one frame.
+        """
+        columns = frames.reshape(len(frames), -1).T
+        step = max(1, _CHUNK_VALUES // len(frames))
+        parts = [_moments_of(columns[k : k + step]) for k in range(0, len(columns), step)]
+        return cls(len(frames), *np.concatenate(parts, axis=1))
 
     def __add__(self, other: Moments) -> Moments:
         """Return the moments of both stretches together.
@@ -101,7 +91,7 @@ class Moments:
         """Return the seven `STATISTICS`, shape (n_descriptors, 7).
 
         Standard deviation, skewness and kurtosis are the population's; the kurtosis of a normal
-        distribution is 0. What never changes has skewness and kurtosis 0.
+        distribution is 0. What never changes has all three 0.
         """
         variance = self.power_2 / self.n_frames
         std = np.sqrt(variance)
@@ -110,40 +100,28 @@ class Moments:
         safe = np.where(varies, variance, 1.0)
         skew = np.where(varies, self.power_3 / self.n_frames / safe**1.5, 0.0)
         kurtosis = np.where(varies, self.power_4 / self.n_frames / safe**2 - 3.0, 0.0)
+        std = np.where(varies, std, 0.0)
         columns = (self.mean, std, skew, kurtosis, self.median, self.minimum, self.maximum)
         return np.stack(columns, axis=1)
 
 
-def _moments_of(column: Float32Array) -> tuple[np.float64, ...]:
-    # One descriptor at a time: float64 copies of all of them would take four times their memory.
-    values = column.astype(np.float64)
-    mean = values.mean()
-    distance = values - mean
-    squared = np.square(distance)
-    return (
-        mean,
-        squared.sum(),
-        (squared * distance).sum(),
-        np.square(squared).sum(),
-        np.median(values),
-        values.min(),
-        values.max(),
+def _moments_of(columns: Float32Array) -> NDArray[np.float64]:
+    # Sorting is vectorised in NumPy, finding medians is not, and the extremes come with it.
+    ordered = np.sort(columns, axis=1)
+    n_frames = ordered.shape[1]
+    middle = ordered[:, [(n_frames - 1) // 2, n_frames // 2]].mean(axis=1, dtype=np.float64)
+    values = columns.astype(np.float64, order="C")
+    mean = values.mean(axis=1)
+    values -= mean[:, np.newaxis]
+    squared = np.square(values)
+    return np.stack(
+        [
+            mean,
+            squared.sum(axis=1),
+            np.einsum("ij,ij->i", squared, values),
+            np.einsum("ij,ij->i", squared, squared),
+            middle,
+            ordered[:, 0].astype(np.float64),
+            ordered[:, -1].astype(np.float64),
+        ]
     )
-
-
-def summary_vector(moments: Moments, tempo_bpm: float) -> Float32Array:
-    """Return the summary of a track.
-
-    Parameters
-    ----------
-    moments
-        Of all frames of the track, in the order of `DESCRIPTORS`.
-    tempo_bpm
-        Tempo in beats per minute.
-
-    Returns
-    -------
-    ndarray
-        Shape (323,), float32, finite; the names are `SUMMARY_COLUMNS`.
-    """
-    return np.append(moments.statistics().ravel(), tempo_bpm).astype(np.float32)

@@ -1,0 +1,229 @@
+"""The constant-Q transform, several resolutions from one FFT per half minute.
+
+A constant-Q filter is a Hann window of a length in inverse proportion to its frequency. Its
+response in the frequency domain is known in closed form and narrow, so a long block of the signal
+is transformed once, and each filter is a short product with a part of that spectrum, folded to
+one value per hop (which is what decimation does to a spectrum) and transformed back.
+
+Numbers are those of ``np.abs(librosa.cqt(...))`` but for what either cuts off its filters: in
+frames that lie 80 dB below the loudest of their half minute that is all there is. They are 0 here.
+
+References
+----------
+J. C. Brown, M. S. Puckette, "An efficient algorithm for the calculation of a constant Q
+transform", JASA 92(5), 1992. C. Schörkhuber, A. Klapuri, "Constant-Q transform toolbox for music
+processing", SMC 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+
+from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
+
+__all__ = ["C1_HZ", "N_CQT_BINS", "N_OCTAVES", "CqtStream", "cqt_magnitude"]
+
+C1_HZ = 440.0 * 2.0 ** (-45 / 12)
+N_OCTAVES = 7
+N_CQT_BINS = 12 * N_OCTAVES
+
+# A block has room for half of the longest window (36 bins per octave, C1) before and after.
+_BLOCK_FRAMES = 1440
+_MARGIN_FRAMES = 36
+_USED_FRAMES = _BLOCK_FRAMES - 2 * _MARGIN_FRAMES
+_BLOCK_SAMPLES = _BLOCK_FRAMES * HOP_LENGTH
+# How far a filter reaches in widths of its window's spectrum; beyond, that is below 0.5 %.
+_REACH = 4.0
+# Frames this far (80 dB) below the loudest of their block are silent.
+_SILENCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """A filter in the frequency domain.
+
+    Attributes
+    ----------
+    start
+        The first bin of the block's spectrum that it lets through.
+    weights
+        Of the bins from there on, in rows of one fold, shape (n_folds, at most 1440).
+    """
+
+    start: int
+    weights: Float32Array
+
+
+@lru_cache(maxsize=8)
+def _filterbank(bins_per_octave: int, tuning_bins: float) -> tuple[_Filter, ...]:
+    bins = np.arange(bins_per_octave) + (N_OCTAVES - 1) * bins_per_octave + tuning_bins
+    frequencies_hz = C1_HZ * 2.0 ** (bins / bins_per_octave)
+    ratio = 2.0 ** (2 / bins_per_octave)
+    lengths = (ratio + 1) / (ratio - 1) * SAMPLE_RATE_HZ / frequencies_hz
+    centres = frequencies_hz * (_BLOCK_SAMPLES / SAMPLE_RATE_HZ)
+    top = [_response(centre, length) for centre, length in zip(centres, lengths, strict=True)]
+    # An octave below, a filter is the same with every second weight.
+    octaves = [2**octave for octave in reversed(range(N_OCTAVES))]
+    return tuple(_filter(start, weights, k) for k in octaves for start, weights in top)
+
+
+def _response(centre: float, length: float) -> tuple[int, Float32Array]:
+    """Return where a filter around a bin of the spectrum begins, and its weights.
+
+    Its window is `length` samples long.
+    """
+    step = length / _BLOCK_SAMPLES
+    start = int(np.ceil(centre - _REACH / step))
+    n_bins = int(centre + _REACH / step) + 1 - start
+    offset = np.arange(n_bins, dtype=np.float32)
+    offset *= np.float32(step)
+    offset += np.float32((start - centre) * step)
+    # 1 / hop: the transform back is shorter than the one there.
+    return start, _hann_spectrum(offset) * np.float32(np.sqrt(length) / HOP_LENGTH)
+
+
+def _filter(start: int, weights: Float32Array, k: int) -> _Filter:
+    """Return a filter made of every `k`-th weight of one that begins at `start`."""
+    first = -(-start // k)
+    chosen = weights[first * k - start :: k] * np.float32(np.sqrt(k))
+    n_folds = -(-len(chosen) // _BLOCK_FRAMES)
+    if n_folds > 1:
+        padded = np.zeros(n_folds * _BLOCK_FRAMES, dtype=np.float32)
+        padded[: len(chosen)] = chosen
+        chosen = padded
+    return _Filter(first, chosen.reshape(n_folds, -1))
+
+
+def _hann_spectrum(offset: Float32Array) -> Float32Array:
+    """Return the spectrum of a Hann window of sum 1, `offset` bins from its centre."""
+    divisor = np.float32(np.pi) * offset
+    spectrum = np.sin(divisor)
+    divisor *= 1 - offset * offset
+    # At 0 and at 1 both are zero; the limits are 1 and a half.
+    (exact,) = np.nonzero(np.abs(divisor) < 1e-5)
+    divisor[exact] = 1
+    spectrum /= divisor
+    spectrum[exact] = np.where(np.abs(offset[exact]) < 0.5, 1.0, 0.5)
+    result: Float32Array = spectrum
+    return result
+
+
+def _block_magnitudes(
+    samples: Float32Array, banks: Sequence[Sequence[_Filter]]
+) -> list[Float32Array]:
+    """Return for each bank the magnitude of its filters' responses, shape (n_filters, 1440)."""
+    spectrum = scipy.fft.rfft(samples)
+    # Real and imaginary parts by themselves, as far as the highest filter's last fold reaches.
+    n_bins = max(filter_.start + filter_.weights.size for bank in banks for filter_ in bank)
+    parts = np.stack([spectrum.real[:n_bins], spectrum.imag[:n_bins]])
+    return [_responses(parts, bank) for bank in banks]
+
+
+def _responses(parts: Float32Array, bank: Sequence[_Filter]) -> Float32Array:
+    magnitude = np.empty((len(bank), _BLOCK_FRAMES), dtype=np.float32)
+    # An octave at a time, in memory that stays in the cache.
+    n_rows = len(bank) // N_OCTAVES
+    folded_parts = np.zeros((2, n_rows, _BLOCK_FRAMES), dtype=np.float32)
+    folded = np.empty((n_rows, _BLOCK_FRAMES), dtype=np.complex64)
+    for first in range(0, len(bank), n_rows):
+        for row, filter_ in enumerate(bank[first : first + n_rows]):
+            weights, start = filter_.weights, filter_.start
+            bins = parts[:, start : start + weights.size].reshape(2, *weights.shape)
+            # A row's place on the circle of folded bins turns phases only, which are not wanted.
+            # Filters become wider from octave to octave: what is beyond one is still 0.
+            out = folded_parts[:, row, : weights.shape[1]]
+            np.einsum("pij,ij->pj", bins, weights, out=out)
+        folded.real, folded.imag = folded_parts
+        np.abs(scipy.fft.ifft(folded, axis=1), out=magnitude[first : first + n_rows])
+    return magnitude
+
+
+def _silenced(magnitude: Float32Array) -> Float32Array:
+    """Return magnitudes, frames along the first axis, with those of silent frames 0."""
+    # What is cut off a filter at its reach rings through silence beside loud music.
+    loudest = magnitude.max(axis=0)
+    magnitude[:, loudest < np.float32(_SILENCE) * loudest.max()] = 0
+    return magnitude.T
+
+
+class CqtStream:
+    """Computes constant-Q magnitudes of a signal that arrives in blocks of any length.
+
+    Stretches of 31.8 s are transformed at a time, always the same, so the result does not depend
+    on how the signal was cut. One of them is held.
+
+    Parameters
+    ----------
+    *resolutions
+        Pairs of bins per octave (12 or 36) and the tuning in such bins, from -0.5 to 0.5.
+    """
+
+    def __init__(self, *resolutions: tuple[int, float]) -> None:
+        self._banks = [_filterbank(bins, round(tuning, 4)) for bins, tuning in resolutions]
+        self._block = np.zeros(_BLOCK_SAMPLES, dtype=np.float32)
+        self._n_held = _MARGIN_FRAMES * HOP_LENGTH
+        self._n_samples = 0
+        self._n_frames = 0
+
+    def push(self, samples: Float32Array) -> Iterator[list[Float32Array]]:
+        """Take more of the signal; yield what is complete by now.
+
+        Yields
+        ------
+        list of ndarray
+            For each resolution the magnitudes of the next frames, shape (n_frames, n_bins).
+        """
+        self._n_samples += len(samples)
+        while len(samples):
+            part = samples[: _BLOCK_SAMPLES - self._n_held]
+            samples = samples[len(part) :]
+            self._block[self._n_held : self._n_held + len(part)] = part
+            self._n_held += len(part)
+            if self._n_held == _BLOCK_SAMPLES:
+                yield self._transform(_USED_FRAMES)
+
+    def finish(self) -> Iterator[list[Float32Array]]:
+        """Yield what is left: the signal has 1 + n_samples // 512 frames in all."""
+        n_left = 1 + self._n_samples // HOP_LENGTH - self._n_frames
+        while n_left > 0:
+            self._block[self._n_held :] = 0
+            yield self._transform(min(n_left, _USED_FRAMES))
+            n_left -= _USED_FRAMES
+
+    def _transform(self, n_frames: int) -> list[Float32Array]:
+        magnitudes = _block_magnitudes(self._block, self._banks)
+        self._n_frames += n_frames
+        n_used = _USED_FRAMES * HOP_LENGTH
+        self._block[:-n_used] = self._block[n_used:]
+        self._n_held = max(0, self._n_held - n_used)
+        wanted = slice(_MARGIN_FRAMES, _MARGIN_FRAMES + n_frames)
+        return [_silenced(magnitude[:, wanted]) for magnitude in magnitudes]
+
+
+def cqt_magnitude(
+    signal: Float32Array, *, bins_per_octave: int = 12, tuning: float = 0.0
+) -> Float32Array:
+    """Return the constant-Q magnitudes of a whole signal: ``np.abs(librosa.cqt(signal)).T``.
+
+    Parameters
+    ----------
+    signal
+        Shape (n_samples,), mono at 22 050 Hz.
+    bins_per_octave
+        12 or 36.
+    tuning
+        In bins, from -0.5 to 0.5; see `tonotope.features.chroma.estimate_tuning`.
+
+    Returns
+    -------
+    ndarray
+        Shape (1 + n_samples // 512, 7 * bins_per_octave), float32; the first bin is C1 (32.7 Hz).
+    """
+    stream = CqtStream((bins_per_octave, tuning))
+    stretches = [*stream.push(signal), *stream.finish()]
+    return np.concatenate([stretch[0] for stretch in stretches])
