@@ -35,7 +35,6 @@ import librosa
 import librosa_scripts
 import numpy as np
 import scipy.fft
-import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tonotope.audio import decode
@@ -70,11 +69,16 @@ for _ in range(4):
 """
 
 
-def cpu_s(work: Callable[[], object]) -> float:
+def cpu_s(work: Callable[..., object], *arguments: object) -> float:
     """Return the CPU seconds that some work takes."""
     started = time.process_time()
-    work()
+    work(*arguments)
     return time.process_time() - started
+
+
+def least_ms(work: Callable[..., object], *arguments: object) -> float:
+    """Return the least that some work takes of seven times, in ms."""
+    return 1e3 * min(cpu_s(work, *arguments) for _ in range(7))
 
 
 def whole_set(signal: librosa_scripts.Signal) -> None:
@@ -144,16 +148,18 @@ STAGES: dict[str, list[str]] = {
 
 def stages(signal: librosa_scripts.Signal) -> dict[str, float]:
     """Return what each stage adds, in ms: the set with it less the set before."""
-    added, before, wanted = {}, 0.0, []
+    added: dict[str, float] = {}
+    before = 0.0
+    wanted: list[str] = []
     for stage, names in STAGES.items():
         wanted += names
-        cost = 1e3 * min(cpu_s(lambda: analyze([signal], wanted)) for _ in range(7))
+        cost = least_ms(analyze, [signal], wanted)
         added[stage] = round(cost - before, 2)
         before = cost
-    total = 1e3 * min(cpu_s(lambda: whole_set(signal)) for _ in range(7))
+    total = least_ms(whole_set, signal)
     added["statistics and row"] = round(total - before, 2)
     added["total"] = round(total, 2)
-    added["floor (bare rfft)"] = round(1e3 * min(cpu_s(lambda: floor(signal)) for _ in range(7)), 2)
+    added["floor (bare rfft)"] = round(least_ms(floor, signal), 2)
     return added
 
 
@@ -163,49 +169,57 @@ def first_call(signal: librosa_scripts.Signal) -> float:
         path = Path(folder) / "clip.npy"
         np.save(path, signal)
         done = subprocess.run(
-            [sys.executable, "-c", FIRST_CALL, str(path)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", FIRST_CALL, str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     first, *later = map(float, done.stdout.split())
     return first - min(later)
+
+
+def our_log_mel(signal: librosa_scripts.Signal) -> None:
+    """Compute the log-mel spectrogram."""
+    log_mel(stft_power(signal))
+
+
+def librosas_log_mel(signal: librosa_scripts.Signal) -> None:
+    """Compute the log-mel spectrogram."""
+    librosa.power_to_db(librosa.feature.melspectrogram(y=signal, sr=RATE_HZ))
+
+
+def coarse(signal: librosa_scripts.Signal) -> None:
+    """Describe a signal by librosa as cheaply as can be."""
+    librosa_scripts.shared(signal, fine_chroma=False)
 
 
 def compare(paths: list[str], rounds: int) -> dict[str, list[float]]:
     """Return the ratios of all rounds, by peer."""
     ratios = defaultdict(list)
     pool = list(itertools.islice(clips(paths, CLIP_S), rounds))
-    long = list(itertools.islice(clips(paths, 120), rounds)) or pool
     for work in (whole_set, librosa_scripts.shared, librosa_scripts.typical):
         work(pool[0])  # librosa compiles at its first call
-    with tempfile.TemporaryDirectory() as folder:
-        wav = str(Path(folder) / "clip.wav")
-        for k in range(rounds):
-            signal = pool[k % len(pool)]
-            ours = cpu_s(lambda: whole_set(signal))
-            ratios["vs_librosa_shared"].append(cpu_s(lambda: librosa_scripts.shared(signal)) / ours)
-            ours = cpu_s(lambda: whole_set(signal))
-            ratios["vs_librosa_typical"].append(
-                cpu_s(lambda: librosa_scripts.typical(signal)) / ours
-            )
-            ours = cpu_s(lambda: log_mel(stft_power(signal)))
-            ratios["log_mel_vs_librosa"].append(
-                cpu_s(lambda: librosa.power_to_db(librosa.feature.melspectrogram(y=signal))) / ours
-            )
-            soundfile.write(wav, signal, RATE_HZ)
-            ours = cpu_s(lambda: whole_file(wav))
-            if essentia is not None:
-                essentia.log.infoActive = essentia.log.warningActive = False
-                ratios["vs_essentia"].append(cpu_s(lambda: MusicExtractor()(wav)) / ours)
-            path = paths[k % len(paths)]
-            if bliss_audio is not None:
-                ours = cpu_s(lambda: whole_file(path))
-                ratios["vs_bliss_with_decoding"].append(
-                    cpu_s(lambda: bliss_audio.Song(path)) / ours
-                )
-            minutes = np.resize(long[k % len(long)], 240 * RATE_HZ)
-            half = minutes[: CLIP_S * RATE_HZ]
-            ratios["growth_240_s_over_30_s"].append(
-                cpu_s(lambda: whole_set(minutes)) / cpu_s(lambda: whole_set(half))
-            )
+    of_signals = {
+        "vs_librosa_shared": (librosa_scripts.shared, whole_set),
+        "vs_librosa_shared_coarse_chroma": (coarse, whole_set),
+        "vs_librosa_typical": (librosa_scripts.typical, whole_set),
+        "log_mel_vs_librosa": (librosas_log_mel, our_log_mel),
+    }
+    of_files: dict[str, Callable[[str], object]] = {}
+    if essentia is not None:
+        essentia.log.infoActive = essentia.log.warningActive = False
+        of_files["vs_essentia_with_decoding"] = lambda path: MusicExtractor()(path)
+    if bliss_audio is not None:
+        of_files["vs_bliss_with_decoding"] = bliss_audio.Song
+    for k in range(rounds):
+        signal = pool[k % len(pool)]
+        for name, (theirs, ours) in of_signals.items():
+            ratios[name].append(cpu_s(theirs, signal) / cpu_s(ours, signal))
+        long = np.tile(signal, 8)
+        ratios["growth_240_s_over_30_s"].append(cpu_s(whole_set, long) / cpu_s(whole_set, signal))
+        path = paths[k * len(paths) // rounds]
+        for name, file_work in of_files.items():
+            ratios[name].append(cpu_s(file_work, path) / cpu_s(whole_file, path))
     return ratios
 
 
@@ -219,7 +233,7 @@ def main() -> None:
     report: dict[str, object] = {}
     for name, values in compare(paths, options.rounds).items():
         report[name] = ratio = summary(values)
-        print(f"{name:24s} {ratio['median']:8.2f}  ({ratio['min']:.2f} to {ratio['max']:.2f})")
+        print(f"{name:32s} {ratio['median']:8.2f}  ({ratio['min']:.2f} to {ratio['max']:.2f})")
     signal = next(clips(paths, CLIP_S))
     report["first_call_excess_s"] = summary([first_call(signal) for _ in range(3)])
     print(f"\nfirst call of a process: {report['first_call_excess_s']} s over later ones")

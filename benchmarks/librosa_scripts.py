@@ -59,15 +59,25 @@ def typical(y: Signal) -> NDArray[np.float64]:
     return np.concatenate([*map(statistics, frames), numbers])
 
 
-def shared(y: Signal) -> NDArray[np.float64]:
-    """Describe a signal, everything computed once that librosa lets one pass on."""
+def shared(y: Signal, *, fine_chroma: bool = True) -> NDArray[np.float64]:
+    """Describe a signal, everything computed once that librosa lets one pass on.
+
+    Chroma is librosa's own, of 36 bins per octave, as Tonotope's is; or, cheaper, made of the 84
+    bins that are there anyway, which is another descriptor.
+    """
     f = librosa.feature
     magnitude = np.abs(librosa.stft(y))
     power = magnitude**2
     log_mel = librosa.power_to_db(f.melspectrogram(S=power, sr=RATE_HZ))
     tuning = librosa.estimate_tuning(S=magnitude, sr=RATE_HZ)
     cqt = np.abs(librosa.cqt(y, sr=RATE_HZ, tuning=tuning))
-    chroma = f.chroma_cqt(C=cqt, bins_per_octave=12)
+    if fine_chroma:
+        tuning_36 = librosa.estimate_tuning(S=magnitude, sr=RATE_HZ, bins_per_octave=36)
+        fine = librosa.cqt(y, sr=RATE_HZ, n_bins=252, bins_per_octave=36, tuning=tuning_36)
+        of_chroma, bins_per_octave = np.abs(fine), 36
+    else:
+        of_chroma, bins_per_octave = cqt, 12
+    chroma = f.chroma_cqt(C=of_chroma, bins_per_octave=bins_per_octave)
     onset_strength = librosa.onset.onset_strength(S=log_mel, sr=RATE_HZ)
     tempo = f.tempo(onset_envelope=onset_strength, sr=RATE_HZ)
     _, beats = librosa.beat.beat_track(onset_envelope=onset_strength, sr=RATE_HZ, bpm=tempo)
@@ -85,7 +95,7 @@ def shared(y: Signal) -> NDArray[np.float64]:
         f.chroma_stft(S=power, sr=RATE_HZ, tuning=tuning),
         cqt,
         chroma,
-        f.chroma_cens(C=cqt, bins_per_octave=12),
+        f.chroma_cens(C=of_chroma, bins_per_octave=bins_per_octave),
         f.tonnetz(chroma=chroma),
         onset_strength,
     ]

@@ -239,6 +239,9 @@ class TestIntegratedLoudness:
     def test_none_without_400_ms_above_the_gate(self, signal):
         assert math.isnan(integrated_loudness(signal))
 
+    def test_what_is_just_above_the_gate_counts(self):
+        assert integrated_loudness(parts((-69, 5))) == pytest.approx(-69, abs=0.1)
+
     def test_400_ms_are_enough(self):
         assert integrated_loudness(tone(997, 0.4)) == pytest.approx(-3.01, abs=0.1)
 

@@ -19,9 +19,11 @@ __all__ = [
     "chroma_filterbank",
     "chroma_stft",
     "estimate_tuning",
+    "octaves_of_loud_peaks",
     "power_peaks",
     "spectral_peaks",
     "strongest_is_one",
+    "tuning_of_octaves",
     "unnormalised_chroma",
 ]
 
@@ -131,10 +133,26 @@ def estimate_tuning(
         From -0.5 up to 0.5 bins in steps of 0.01; 0 where there is no peak. With the peaks of
         the magnitude it is ``librosa.estimate_tuning(y=...)``.
     """
+    return tuning_of_octaves(octaves_of_loud_peaks(pitch_hz, height), bins_per_octave)
+
+
+def octaves_of_loud_peaks(pitch_hz: Float32Array, height: Float32Array) -> NDArray[np.float64]:
+    """Return how far above A0 the peaks lie that are not below the median height, in octaves."""
     if len(pitch_hz) == 0:
+        return np.zeros(0)
+    # Sorting is vectorised in NumPy, finding the median is not.
+    ordered = np.sort(height)
+    middle = len(ordered) // 2
+    median = (ordered[middle] + ordered[-middle - 1]) / 2
+    octaves: NDArray[np.float64] = np.log2(pitch_hz[height >= median].astype(np.float64) / _A0_HZ)
+    return octaves
+
+
+def tuning_of_octaves(octaves: NDArray[np.float64], bins_per_octave: int) -> float:
+    """Return the tuning of peaks that lie so many octaves above A0; see `estimate_tuning`."""
+    if len(octaves) == 0:
         return 0.0
-    loud = pitch_hz[height >= np.median(height)]
-    residual = np.mod(bins_per_octave * np.log2(loud.astype(np.float64) / _A0_HZ), 1.0)
+    residual = np.mod(bins_per_octave * octaves, 1.0)
     residual[residual >= 0.5] -= 1.0
     counts, edges = np.histogram(residual, 100, (-0.5, 0.5))
     return float(edges[np.argmax(counts)])

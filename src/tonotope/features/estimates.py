@@ -39,7 +39,7 @@ def estimate(row: Mapping[str, float]) -> tuple[float, ...]:
         Energy: the mean of loudness (from -40 to -8 LUFS), onset strength (0 to 2.5 dB per frame)
         and brightness (the mean spectral centroid from 500 to 3500 Hz), each scaled to 0 to 1.
 
-        Danceability: the mean of pulse clarity (0 to 0.6), the detrended-fluctuation measure
+        Danceability: the mean of pulse clarity (0 to 0.9), the detrended-fluctuation measure
         (0.8 to 2.2), and how near the tempo is to 120 bpm (a bell half an octave wide).
 
         Acousticness: 1 less the mean of brightness, loudness and the mean spectral flatness on a
@@ -58,7 +58,7 @@ def estimate(row: Mapping[str, float]) -> tuple[float, ...]:
     noisiness = _scaled(math.log10(flatness), -4, -1)
     tempo_bpm = row["tempo_bpm"]
     octaves = math.log2(tempo_bpm / 120) if tempo_bpm > 0 else math.inf
-    steadiness = _scaled(row["pulse_clarity"], 0, 0.6)
+    steadiness = _scaled(row["pulse_clarity"], 0, 0.9)
     evenness = _scaled(row["danceability"], 0.8, 2.2)
     is_major = row["key_is_major"]
     lean = 0.0 if math.isnan(is_major) else (is_major - 0.5) * row["key_confidence"]

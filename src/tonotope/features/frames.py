@@ -58,8 +58,9 @@ class BatchSpectrum:
 class FrameBuffer:
     """Rows that arrive in batches, in one array that grows in place."""
 
-    def __init__(self, n_columns: int) -> None:
-        self._rows = np.empty((0, n_columns), np.float32)
+    def __init__(self, n_columns: int, *, n_expected: int = 0) -> None:
+        # What is not written to takes no memory.
+        self._rows = np.empty((n_expected, n_columns), np.float32)
         self.n_frames = 0
 
     def append(self, rows: Float32Array) -> None:

@@ -53,7 +53,7 @@ class HarmonyPass:
         ]
         self._tunings_bins: list[float] = []
         self._held_signal: list[Float32Array] = []
-        self._held_power = FrameBuffer(N_BINS)
+        self._held_power = FrameBuffer(N_BINS, n_expected=_TUNING_FRAMES)
         self._held_peaks: list[chroma.SpectralPeaks] = []
         self._power_peaks: list[chroma.SpectralPeaks] = []
         self._n_held = 0
@@ -116,10 +116,11 @@ class HarmonyPass:
                 yield name, rows
 
     def _tune(self) -> None:
-        pitch_hz, height = _joined(self._held_peaks)
-        self.tuning = chroma.estimate_tuning(pitch_hz, height)
+        octaves = _octaves(self._held_peaks)
+        self.tuning = chroma.tuning_of_octaves(octaves, chroma.N_CHROMA)
         if "chroma_stft" in self._wanted:
-            self._power_tuning = chroma.estimate_tuning(*_joined(self._power_peaks))
+            in_power = _octaves(self._power_peaks)
+            self._power_tuning = chroma.tuning_of_octaves(in_power, chroma.N_CHROMA)
         held = self._held_power.take()
         for start in range(0, len(held), BATCH_FRAMES):
             self._keep_chroma(held[start : start + BATCH_FRAMES])
@@ -130,8 +131,7 @@ class HarmonyPass:
         self._held_peaks, self._power_peaks = [], []
         if self._bins_per_octave:
             self._tunings_bins = [
-                chroma.estimate_tuning(pitch_hz, height, bins_per_octave=bins)
-                for bins in self._bins_per_octave
+                chroma.tuning_of_octaves(octaves, bins) for bins in self._bins_per_octave
             ]
             self._cqt = CqtStream(*zip(self._bins_per_octave, self._tunings_bins, strict=True))
             for signal in self._held_signal:
@@ -185,8 +185,6 @@ class HarmonyPass:
                 yield "tonnetz_cens_12", tonnetz(cens)
 
 
-def _joined(peaks: list[chroma.SpectralPeaks]) -> tuple[Float32Array, Float32Array]:
-    return (
-        np.concatenate([batch.pitch_hz for batch in peaks]),
-        np.concatenate([batch.height for batch in peaks]),
-    )
+def _octaves(peaks: list[chroma.SpectralPeaks]) -> NDArray[np.float64]:
+    pitch_hz = np.concatenate([batch.pitch_hz for batch in peaks])
+    return chroma.octaves_of_loud_peaks(pitch_hz, np.concatenate([batch.height for batch in peaks]))

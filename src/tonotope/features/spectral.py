@@ -134,13 +134,13 @@ def spectral_flatness(power: Float32Array) -> Float32Array:
         Shape (n_frames,), float32, between 0 and 1.
     """
     floored = np.maximum(power, np.float32(1e-10))
-    arithmetic: Float32Array = floored.mean(axis=1)
+    arithmetic = floored.mean(axis=1)
     # The logarithm of a product of two: half the logarithms.
     half = N_BINS // 2
     products = floored[:, :half] * floored[:, half : 2 * half]
     logarithms = np.log(products, out=products).sum(axis=1) + np.log(floored[:, -1])
-    geometric: Float32Array = np.exp(logarithms / np.float32(N_BINS))
-    return geometric / arithmetic
+    flatness: Float32Array = np.exp(logarithms / np.float32(N_BINS)) / arithmetic
+    return flatness
 
 
 @cache
