@@ -18,8 +18,8 @@ SOURCE = ROOT / "src" / "tonotope"
 
 # From top to bottom: a room imports only from rooms above it.
 ROOMS = (
-    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session", "demo",
-    "cli",
+    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session",
+    "extraction", "demo", "cli",
 )  # fmt: skip
 
 

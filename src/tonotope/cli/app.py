@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from tonotope.cli.demo_music import demo_music
 from tonotope.cli.failures import failures
+from tonotope.cli.features import features
 from tonotope.cli.genre import genre
 from tonotope.cli.output import complain
 from tonotope.cli.playlist import playlist
@@ -78,6 +79,11 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
     playlist: """
   tonotope playlist --like song.mp3 --minutes 60 --out mix.m3u8
   tonotope playlist --like one.mp3 other.flac --n 25 --out mix.m3u8
+""",
+    features: """
+  tonotope features ~/Music --out table.csv
+  tonotope features ~/Music --set fma518 --out table.parquet
+  tonotope features song.mp3 --set mfcc,tempo --frames --out frames
 """,
     status: """
   tonotope status

@@ -1,0 +1,79 @@
+"""Files that are there as a whole or not at all, and that one process at a time writes to."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from tonotope.errors import PathError
+
+__all__ = ["cannot_write", "locked_file", "replacing"]
+
+
+def cannot_write(name: str | os.PathLike[str], error: OSError) -> PathError:
+    """Return the error for a file that cannot be written."""
+    reason = error.strerror or type(error).__name__
+    return PathError(
+        f"cannot write '{os.fspath(name)}': {reason}. Mend that, or name another --out."
+    )
+
+
+@contextmanager
+def locked_file(path: Path, out: str) -> Iterator[FileIO]:
+    """Open a file to read and write, made where there is none, that no other run has open.
+
+    The operating system drops the lock when its owner ends, however it ends.
+
+    Parameters
+    ----------
+    path
+        The file.
+    out
+        What the person asked to be written, for the message.
+
+    Raises
+    ------
+    PathError
+        If another run has it open, or it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with FileIO(descriptor, "r+") as file:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The run that had it may have ended, and removed it, just before.
+            is_there = os.path.samestat(os.fstat(descriptor), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_there = False
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        if not is_there:
+            raise PathError(
+                f"'{out}' is being written by another run. Wait for it, or name another --out."
+            )
+        yield file
+
+
+@contextmanager
+def replacing(target: Path, unfinished: Path) -> Iterator[Path]:
+    """Give the path to write a file to that will take the place of another when it is complete.
+
+    Parameters
+    ----------
+    target
+        What is replaced.
+    unfinished
+        Where to write, in the same file system.
+    """
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
