@@ -69,7 +69,7 @@ def analyze(blocks: Iterable[Float32Array], features: Iterable[str] | None = Non
 
     Examples
     --------
-    >>> with tonotope.audio.decode("song.mp3") as blocks:
+    >>> with decode("song.mp3") as blocks:
     ...     descriptors = analyze(blocks, features=["mfcc", "tempo"])
     """
     stream = DescriptorStream(features)
