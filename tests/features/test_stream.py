@@ -146,6 +146,17 @@ def test_what_does_not_exist_is_refused_by_name():
         analyze([], "mfcc")
 
 
+def test_stereo_is_refused_by_its_shape():
+    with pytest.raises(ValueError, match=r"a block has shape \(2, 100\), expected \(n_samples,\)"):
+        analyze([np.zeros((2, 100), np.float32)], ["rms"])
+
+
+def test_other_numbers_are_taken_as_float32():
+    signal = music(30_000)
+    of_float64 = analyze([signal.astype(np.float64)], ["mfcc", "level"])
+    assert_equal(of_float64, analyze([signal], ["mfcc", "level"]))
+
+
 def test_the_caller_may_reuse_its_buffer():
     signal = music(20 * 4096)
     stream = DescriptorStream()

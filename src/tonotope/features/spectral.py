@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonotope.features.mel import power_to_db
 from tonotope.features.stft import (
@@ -58,20 +59,18 @@ def spectral_shape(magnitude: Float32Array, *, rolloff_share: float = 0.85) -> F
     # nothing is lost in float32 to large frequencies squared. Bin 0 adds to the total alone.
     n_frames, n_groups = len(magnitude), (N_BINS - 1) // _GROUP
     groups = magnitude[:, 1:].reshape(-1, _GROUP)
-    moments = (groups @ _powers_within_group()).reshape(n_frames, n_groups, 3).astype(np.float64)
-    starts = 1.0 + _GROUP * np.arange(n_groups)
+    moments = (groups @ _powers_within_group()).astype(np.float64).reshape(n_frames, -1)
     lowest = magnitude[:, 0].astype(np.float64)
-    per_group = moments[:, :, 0]
-    total = lowest + per_group.sum(axis=1)
-    first = moments[:, :, 1].sum(axis=1) + per_group @ starts
-    second = moments[:, :, 2].sum(axis=1) + 2 * (moments[:, :, 1] @ starts)
-    second += per_group @ starts**2
+    total, first, second = (moments @ _sums_over_groups()).T
+    total = total + lowest
     divisor = np.where(total > 0, total, 1.0)
     centroid = first / divisor
     bandwidth = np.sqrt(np.maximum(second / divisor - centroid**2, 0.0))
 
     # The group in which the share is reached, then the bin.
-    cumulated = lowest[:, np.newaxis] + np.cumsum(per_group, axis=1)
+    per_group = moments[:, ::3]
+    cumulated = np.cumsum(per_group, axis=1)
+    cumulated += lowest[:, np.newaxis]
     wanted = rolloff_share * cumulated[:, -1]
     group = np.argmax(cumulated >= wanted[:, np.newaxis], axis=1)
     frame = np.arange(n_frames)
@@ -90,6 +89,18 @@ def spectral_shape(magnitude: Float32Array, *, rolloff_share: float = 0.85) -> F
 def _powers_within_group() -> Float32Array:
     within = np.arange(_GROUP, dtype=np.float32)
     return np.stack([np.ones_like(within), within, within**2], axis=1)
+
+
+@cache
+def _sums_over_groups() -> NDArray[np.float64]:
+    """Return what makes moments about 0 of the groups' moments about their first bins."""
+    starts = 1.0 + _GROUP * np.arange((N_BINS - 1) // _GROUP)
+    of_each = np.zeros((len(starts), 3, 3))
+    of_each[:, 0] = np.stack([np.ones_like(starts), starts, starts**2], axis=1)
+    of_each[:, 1, 1] = 1
+    of_each[:, 1, 2] = 2 * starts
+    of_each[:, 2, 2] = 1
+    return of_each.reshape(-1, 3)
 
 
 def spectral_centroid(magnitude: Float32Array) -> Float32Array:

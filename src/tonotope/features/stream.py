@@ -65,7 +65,7 @@ def analyze(blocks: Iterable[Float32Array], features: Iterable[str] | None = Non
     Raises
     ------
     ValueError
-        If there is no such descriptor.
+        If there is no such descriptor, or a block is not one-dimensional.
 
     Examples
     --------
@@ -137,9 +137,16 @@ class DescriptorStream:
         ndarray
             The mel power of the frames that became complete, shape (n_frames, 128); none where
             nothing that was asked for needs it.
+
+        Raises
+        ------
+        ValueError
+            If the block is not one-dimensional.
         """
         # A copy: the caller may fill the same buffer again.
         block = np.array(block, dtype=np.float32)
+        if block.ndim != 1:
+            raise ValueError(f"a block has shape {block.shape}, expected (n_samples,): mono samples")
         if self._meter is not None:
             self._meter.push(block)
         if self._envelope is not None:
