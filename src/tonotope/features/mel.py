@@ -14,7 +14,6 @@ from functools import cache
 
 import numpy as np
 import scipy.fft
-import scipy.sparse
 from numpy.typing import NDArray
 
 from tonotope.features.stft import N_BINS, SAMPLE_RATE_HZ, Float32Array, bin_frequencies_hz
@@ -34,6 +33,7 @@ N_MELS = 128
 N_MFCC = 20
 
 _DELTA_FRAMES = 9
+_GROUP = 8
 
 _HZ_PER_MEL = 200 / 3
 _BREAK_HZ = 1000.0
@@ -66,8 +66,16 @@ def mel_filterbank() -> Float32Array:
 
 
 @cache
-def _sparse_filterbank() -> scipy.sparse.csr_array:
-    return scipy.sparse.csr_array(mel_filterbank())
+def _groups_of_filters() -> tuple[tuple[slice, slice, Float32Array], ...]:
+    """Return of eight neighbouring filters at a time the bins, the bands and the weights."""
+    groups = []
+    for first in range(0, N_MELS, _GROUP):
+        bands = slice(first, first + _GROUP)
+        bins = np.flatnonzero(mel_filterbank()[bands].any(axis=0))
+        let_through = slice(int(bins[0]), int(bins[-1]) + 1)
+        weights = np.ascontiguousarray(mel_filterbank()[bands, let_through].T)
+        groups.append((let_through, bands, weights))
+    return tuple(groups)
 
 
 def mel_power(power: Float32Array) -> Float32Array:
@@ -85,9 +93,12 @@ def mel_power(power: Float32Array) -> Float32Array:
     """
     if power.shape[-1] != N_BINS:
         raise ValueError(f"power has {power.shape[-1]} bins, expected {N_BINS}")
-    # Two bins in 128 bands are not zero: the sparse product takes a tenth of the dense one.
-    bands = _sparse_filterbank() @ np.ascontiguousarray(power.T)
-    return np.ascontiguousarray(bands.T)
+    # Nearly all weights are 0, and those of neighbours lie together: small dense products take a
+    # fifth of the time of one, and two thirds of that of a sparse one.
+    mel = np.empty((len(power), N_MELS), dtype=np.float32)
+    for bins, bands, weights in _groups_of_filters():
+        np.matmul(power[:, bins], weights, out=mel[:, bands])
+    return mel
 
 
 def power_to_db(

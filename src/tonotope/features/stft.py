@@ -33,8 +33,7 @@ N_FFT = 2048
 HOP_LENGTH = 512
 N_BINS = N_FFT // 2 + 1
 
-# As many frames and their spectrum stay in a core's second-level cache: half and twice as many cost
-# more.
+# What is called per batch costs less of more frames, until batches leave the processor's caches.
 BATCH_FRAMES = 128
 
 _HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
@@ -107,11 +106,16 @@ class FrameStream:
         self._last_negative: bool | None = None
 
     def push(self, block: Float32Array) -> Iterator[SignalFrames]:
-        """Take more of the signal, shape (n_samples,); yield the batches that are full by now."""
+        """Take more of the signal; yield the batches that are full by now.
+
+        Parameters
+        ----------
+        block
+            Shape (n_samples,), float32. Kept until its batches are full, not copied.
+        """
         if len(block) == 0:
             return
-        # A copy: the caller may fill the same buffer again before a batch is full.
-        self._append(np.array(block, dtype=np.float32), self._crossings_of(block))
+        self._append(block, self._crossings_of(block))
         self.n_samples += len(block)
         span = (BATCH_FRAMES - 1) * HOP_LENGTH + N_FFT
         if self._n_pending < span:

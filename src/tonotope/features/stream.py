@@ -146,7 +146,7 @@ class DescriptorStream:
         # A copy: the caller may fill the same buffer again.
         block = np.array(block, dtype=np.float32)
         if block.ndim != 1:
-            raise ValueError(f"a block has shape {block.shape}, expected (n_samples,): mono samples")
+            raise ValueError(f"a block has shape {block.shape}, expected (n_samples,): mono")
         if self._meter is not None:
             self._meter.push(block)
         if self._envelope is not None:
