@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonotope.features import DESCRIPTORS, analyze, waveform
+from tonotope.features import DESCRIPTORS, analyze, estimate_key, waveform
 from tonotope.features.chroma import chroma_stft, estimate_tuning, power_peaks, spectral_peaks
 from tonotope.features.spectral import spectral_flatness, spectral_shape
 from tonotope.features.stft import (
@@ -144,6 +144,13 @@ def test_what_does_not_exist_is_refused_by_name():
         analyze([], ["mfccs", "tempo"])
     with pytest.raises(ValueError, match=r"features=\['mfcc'\]"):
         analyze([], "mfcc")
+
+
+def test_another_key_profile_can_be_chosen_for_a_track():
+    whole = analyze([music(8 * SAMPLE_RATE_HZ)], ["key", "key_profile"])
+    assert whole["key_profile"].sum() == pytest.approx(1)
+    assert estimate_key(whole["key_profile"]).name == whole["key"].name
+    assert estimate_key(whole["key_profile"], profiles="temperley") is not None
 
 
 def test_stereo_is_refused_by_its_shape():

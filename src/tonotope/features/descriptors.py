@@ -67,6 +67,7 @@ DESCRIPTORS: Mapping[str, Descriptor] = {
         Descriptor("chroma_cens", "harmony", 12),
         Descriptor("tonnetz", "harmony", 6),
         Descriptor("pitch_class_profile", "harmony", 12),
+        Descriptor("key_profile", "harmony", 0),
         Descriptor("key", "harmony", 0),
         # As in the FMA data set, from 12 bins per octave.
         Descriptor("chroma_cqt_12", "harmony", 12, on_request=True),

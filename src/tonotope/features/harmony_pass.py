@@ -18,7 +18,8 @@ __all__ = ["HarmonyPass"]
 
 _TUNING_FRAMES = frames_of(minutes=2)
 
-_OF_36_BINS = frozenset({"chroma_cqt", "chroma_cens", "tonnetz", "key"})
+_OF_KEY = frozenset({"key", "key_profile"})
+_OF_36_BINS = frozenset({"chroma_cqt", "chroma_cens", "tonnetz"}) | _OF_KEY
 _OF_12_BINS = frozenset({"cqt", "chroma_cqt_12", "chroma_cens_12", "tonnetz_cens_12"})
 _OF_FRAMES = frozenset({"chroma_stft", "pitch_class_profile"})
 _TUNED = _OF_FRAMES | _OF_36_BINS | _OF_12_BINS | {"tuning"}
@@ -161,7 +162,7 @@ class HarmonyPass:
             ):
                 if bins == 12 and "cqt" in self._wanted:
                     self._buffers["cqt"].append(magnitude)
-                if bins == 36 and "key" in self._wanted:
+                if bins == 36 and self._wanted & _OF_KEY:
                     classes = key_chroma(
                         magnitude, tuning=self.tuning or 0.0, cqt_tuning=tuning_bins
                     )

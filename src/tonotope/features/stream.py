@@ -216,8 +216,11 @@ class DescriptorStream:
     def _finish_harmony(self) -> None:
         if "tuning" in self._wanted:
             self._values["tuning"] = self._harmony.tuning
+        profile = self._harmony.key_profile
+        if "key_profile" in self._wanted:
+            self._values["key_profile"] = (profile / max(profile.sum(), 1e-30)).astype(np.float32)
         if "key" in self._wanted:
-            self._values["key"] = estimate_key(self._harmony.key_profile)
+            self._values["key"] = estimate_key(profile)
 
     def _finish_rhythm(self) -> None:
         wanted, values = self._wanted, self._values

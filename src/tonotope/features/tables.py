@@ -50,7 +50,7 @@ _FMA_FEATURES: Mapping[str, str] = {
 _FMA_STATISTICS = tuple(sorted(STATISTICS))
 
 # What is too fine to sum up, or comes as a list.
-_WITHOUT_COLUMNS = frozenset({"cqt", "beat_histogram", "rhythm_patterns"})
+_WITHOUT_COLUMNS = frozenset({"cqt", "key_profile", "beat_histogram", "rhythm_patterns"})
 
 _UNIT_SUFFIX = {"Hz": "_hz", "dB": "_db", "dB per frame": "_db", "dB per frame²": "_db"}
 # Cepstra are sums of decibels, which nobody calls so.
