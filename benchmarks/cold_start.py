@@ -21,10 +21,11 @@ import numpy as np
 
 from tonotope.analysis import TrackAnalysis
 from tonotope.audio import AudioInfo, Damage, Silence, Tags
-from tonotope.features import FEATURE_VERSION
-from tonotope.features.summary import SUMMARY_COLUMNS
+from tonotope.features import FAMILY_VERSIONS
+from tonotope.features.tables import FAMILIES, family_columns
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.records import ScanRecords
+from tonotope.library.versions import Versions
 from tonotope.library.walk import FoundFile
 from tonotope.models.cards import read_card
 
@@ -34,7 +35,7 @@ def fill(library: Path, n_tracks: int) -> str:
     rng = np.random.default_rng(0)
     card = read_card()
     with Catalogue(library, create=True) as catalogue:
-        records = ScanRecords(catalogue.connection, FEATURE_VERSION, card.model_id)
+        records = ScanRecords(catalogue.connection, Versions(FAMILY_VERSIONS, card.model_id))
         for number in range(n_tracks):
             audio = AudioInfo(
                 container="mp3", codec="mp3", sample_rate_hz=44100, channels=2,
@@ -45,12 +46,15 @@ def fill(library: Path, n_tracks: int) -> str:
             analysis = TrackAnalysis(
                 path=f"/music/{number}.mp3",
                 audio=audio,
-                summary=rng.normal(size=len(SUMMARY_COLUMNS)).astype(np.float32),
+                rows={
+                    family: rng.normal(size=len(family_columns(family))).astype(np.float32)
+                    for family in FAMILIES
+                },
+                feature_versions=FAMILY_VERSIONS,
                 labels=card.labels,
                 window_starts_s=np.arange(8, dtype=np.float32) * 30,
                 window_probabilities=rng.dirichlet(np.ones(len(card.labels)), 8).astype("f4"),
                 embedding=rng.normal(size=card.embedding_size).astype(np.float32),
-                feature_version=FEATURE_VERSION,
                 model_id=card.model_id,
             )
             with records.unit():

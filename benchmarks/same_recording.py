@@ -19,9 +19,11 @@ import numpy as np
 
 from tonotope import Library, analyze
 from tonotope.discovery import SimilaritySpace
-from tonotope.features import FEATURE_VERSION
+from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue
+from tonotope.library.versions import Versions
 from tonotope.models.cards import read_card
+from tonotope.session import similarity_columns
 
 ENCODINGS = {
     "mp3 128k": ("mp3", "libmp3lame", 44100, 128_000),
@@ -54,13 +56,14 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--every", type=int, default=4)
     options = parser.parse_args()
+    columns = similarity_columns()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         Library(folder / "l.db").scan([options.folder])
         with Catalogue(folder / "l.db") as catalogue:
-            table = catalogue.table(FEATURE_VERSION, read_card().model_id)
-        space = SimilaritySpace((table.summaries.shape[1], table.embeddings.shape[1]))
-        places = space.fit_transform(np.hstack([table.summaries, table.embeddings]))
+            table = catalogue.table(columns, Versions(FAMILY_VERSIONS, read_card().model_id))
+        space = SimilaritySpace((table.numbers.shape[1], table.embeddings.shape[1]))
+        places = space.fit_transform(np.hstack([table.numbers, table.embeddings]))
         between = np.linalg.norm(places[:, np.newaxis] - places, axis=2)
         np.fill_diagonal(between, np.inf)
         farthest = 0.0
@@ -69,8 +72,8 @@ def main() -> None:
             for name, (suffix, *how) in ENCODINGS.items():
                 copy = folder / f"copy.{suffix}"
                 encode(table.tracks[row].path, copy, *how)
-                heard = analyze(copy)
-                vector = np.concatenate([heard.summary, heard.embedding])[np.newaxis]
+                heard = analyze(copy, families=columns.families)
+                vector = np.concatenate([columns.of(heard.rows), heard.embedding])[np.newaxis]
                 gap = space.transform(vector)[0] - places[row]
                 distances[name] = round(float(np.linalg.norm(gap)), 3)
             farthest = max(farthest, *distances.values())

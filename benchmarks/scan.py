@@ -33,10 +33,12 @@ import av
 
 from tonotope.analysis import analyze
 from tonotope.audio import decode, identify, read_tags
-from tonotope.features import FEATURE_VERSION
+from tonotope.features import FAMILY_VERSIONS
 from tonotope.features.stream import DescriptorStream
+from tonotope.features.tables import FAMILIES, family_row, table_features
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.records import ScanRecords
+from tonotope.library.versions import Versions
 from tonotope.library.walk import FoundFile, Walk
 from tonotope.models.frontend import WindowStream
 from tonotope.models.network import bundled_network
@@ -69,7 +71,8 @@ def stages(path: str, records: ScanRecords, watch: Stopwatch) -> float:
     with watch.stage("identify"):
         identity, tags = identify(path), read_tags(path)
     network = bundled_network()
-    descriptors, windows, pending = DescriptorStream(), WindowStream(), []
+    descriptors = DescriptorStream(table_features("tonotope"), keep_frames=False)
+    windows, pending = WindowStream(), []
     with decode(path) as stream:
         blocks = iter(stream)
         while True:
@@ -81,7 +84,8 @@ def stages(path: str, records: ScanRecords, watch: Stopwatch) -> float:
                 pending += windows.push(descriptors.push(block))
         with watch.stage("features"):
             pending += [*windows.push(descriptors.finish()), *windows.finish()]
-            descriptors.summary()
+            for family in FAMILIES:
+                family_row(descriptors.result(), family)
     with watch.stage("network"):
         for window in pending:
             network.hear(window)
@@ -105,7 +109,7 @@ def cost_by_stage(paths: list[str], rounds: int, library: Path) -> dict[str, dic
     """Return CPU seconds per four minutes: the median over rounds, by stage."""
     rows = defaultdict(list)
     with Catalogue(library, create=True) as catalogue:
-        records = ScanRecords(catalogue.connection, FEATURE_VERSION, "benchmark")
+        records = ScanRecords(catalogue.connection, Versions(FAMILY_VERSIONS, "benchmark"))
         for _ in range(rounds):
             watch, music_s = Stopwatch(), 0.0
             for path in paths:

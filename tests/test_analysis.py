@@ -14,11 +14,21 @@ import soundfile
 import tonotope
 from tonotope.analysis import GenreShare, analyze, ranked_genres
 from tonotope.errors import DecodeError
-from tonotope.features import FEATURE_VERSION
-from tonotope.features.summary import SUMMARY_COLUMNS
+from tonotope.features import FAMILY_VERSIONS
+from tonotope.features.tables import FAMILIES, family_columns, table_columns
 from tonotope.models.network import bundled_network
 
 RATE_HZ = 22050
+COLUMNS = table_columns("tonotope")
+# What a track may have no answer to: the key of what has none, the loudness of what is too short.
+UNANSWERED = {
+    "key_tonic",
+    "key_is_major",
+    "integrated_loudness_lufs",
+    "loudness_range_lu",
+    "true_peak_dbtp",
+    "dynamic_complexity_db",
+}
 
 # One track of each container: path, rounded duration, number of windows of 30 s.
 TRACKS = (
@@ -43,8 +53,12 @@ def wav(path, signal, rate_hz: int = RATE_HZ, subtype: str = "FLOAT"):
     return path
 
 
+def number(track, column: str) -> float:
+    return float(track.summary[COLUMNS.index(column)])
+
+
 def assert_same(a, b):
-    assert np.array_equal(a.summary, b.summary)
+    assert np.array_equal(a.summary, b.summary, equal_nan=True)
     assert np.array_equal(a.window_starts_s, b.window_starts_s)
     assert np.array_equal(a.window_probabilities, b.window_probabilities)
     assert np.array_equal(a.embedding, b.embedding)
@@ -52,9 +66,15 @@ def assert_same(a, b):
 
 
 def assert_sound(track, n_windows: int):
-    assert track.summary.shape == (len(SUMMARY_COLUMNS),)
+    assert track.is_whole
+    assert tuple(track.rows) == FAMILIES
+    for family, row in track.rows.items():
+        assert row.shape == (len(family_columns(family)),)
+        assert row.dtype == np.float32
+    assert track.summary.shape == (len(COLUMNS),)
     assert track.summary.dtype == np.float32
-    assert np.isfinite(track.summary).all()
+    without = {COLUMNS[k] for k in np.flatnonzero(~np.isfinite(track.summary))}
+    assert without <= UNANSWERED
     assert track.window_starts_s.shape == (n_windows,)
     assert track.window_starts_s.dtype == np.float32
     assert track.window_probabilities.shape == (n_windows, len(track.labels))
@@ -67,7 +87,7 @@ def assert_sound(track, n_windows: int):
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) == pytest.approx(1, abs=1e-5)
     assert {share.genre for share in track.genres} == set(track.labels)
-    assert track.feature_version == FEATURE_VERSION
+    assert track.feature_versions == FAMILY_VERSIONS
     assert track.model_id == bundled_network().card.model_id
 
 
@@ -101,7 +121,7 @@ def test_a_written_file(tmp_path):
     # 30 s, 30 s, and the last ten seconds' own window, which ends where the track ends.
     assert_sound(track, 3)
     assert track.window_starts_s == pytest.approx([0, 30.02, 40], abs=0.05)
-    assert track.summary[SUMMARY_COLUMNS.index("tempo_bpm")] == pytest.approx(120, abs=3)
+    assert number(track, "tempo_bpm") == pytest.approx(120, abs=3)
     assert track.embedding is not None
     assert_same(track, analyze(str(path)))
 
@@ -111,11 +131,10 @@ def test_stereo_and_another_rate_change_little(tmp_path):
     resampled = music(31, rate_hz=44100)
     stereo = analyze(wav(tmp_path / "stereo.wav", np.column_stack([resampled] * 2), 44100))
     assert stereo.audio.channels == 2
-    column = SUMMARY_COLUMNS.index("spectral_centroid_hz_mean")
+    column = "spectral_centroid_hz_mean"
     # The noise reaches twice as far up before it is resampled, with as much power.
-    assert stereo.summary[column] == pytest.approx(mono.summary[column], rel=0.3)
-    column = SUMMARY_COLUMNS.index("tempo_bpm")
-    assert stereo.summary[column] == mono.summary[column]
+    assert number(stereo, column) == pytest.approx(number(mono, column), rel=0.3)
+    assert number(stereo, "tempo_bpm") == number(mono, "tempo_bpm")
 
 
 def test_the_longer_half_decides(tmp_path):
@@ -134,8 +153,69 @@ def test_a_silent_file_is_known_and_has_no_genre(tmp_path):
     assert track.embedding is None
     assert track.window_starts_s.shape == (0,)
     assert track.window_probabilities.shape == (0, 10)
-    assert track.summary.shape == (323,)
-    assert np.isfinite(track.summary).all()
+    without = {COLUMNS[k] for k in np.flatnonzero(~np.isfinite(track.summary))}
+    assert without <= UNANSWERED
+    assert number(track, "energy_estimate") == 0
+
+
+# Parts
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return wav(tmp_path_factory.mktemp("parts") / "made.wav", music(35))
+
+
+@pytest.fixture(scope="module")
+def whole(made):
+    return analyze(made)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_alone_has_the_same_bits(made, whole, family):
+    part = analyze(made, families=[family])
+    assert list(part.rows) == [family]
+    assert np.array_equal(part.rows[family], whole.rows[family], equal_nan=True)
+    assert part.feature_versions == {family: FAMILY_VERSIONS[family]}
+    # Whatever it is heard beside, the network hears the same.
+    assert np.array_equal(part.window_probabilities, whole.window_probabilities)
+    assert np.array_equal(part.embedding, whole.embedding)
+    assert not part.is_whole
+    with pytest.raises(ValueError, match="no summary without the families"):
+        _ = part.summary
+
+
+def test_only_the_network_listens(made, whole):
+    part = analyze(made, families=())
+    assert part.rows == part.feature_versions == {}
+    assert np.array_equal(part.window_starts_s, whole.window_starts_s)
+    assert np.array_equal(part.embedding, whole.embedding)
+    assert part.model_id == whole.model_id
+
+
+def test_the_network_does_not_listen(made, whole):
+    class Deaf(type(bundled_network())):
+        def hear(self, window):
+            raise AssertionError("it was made to listen")
+
+    deaf = Deaf(bundled_network().card)
+    part = analyze(made, network=deaf, genres=False)
+    assert_same_rows(part, whole)
+    assert (part.model_id, part.labels, part.genres, part.embedding) == (None, (), [], None)
+    assert part.window_probabilities.shape == (0, 0)
+    assert part.audio == whole.audio
+    assert not part.is_whole
+
+
+def assert_same_rows(a, b):
+    assert a.rows.keys() == b.rows.keys()
+    for family, row in a.rows.items():
+        assert np.array_equal(row, b.rows[family], equal_nan=True)
+
+
+def test_a_family_that_there_is_not(made):
+    with pytest.raises(ValueError, match=r"'melody'\. There are: timbre, harmony, rhythm, level"):
+        analyze(made, families=["melody"])
 
 
 def test_silence_around_music_is_not_listened_to(tmp_path):
@@ -168,7 +248,7 @@ def test_another_network_may_be_given(tmp_path):
     path = wav(tmp_path / "made.wav", music(10))
     usual, opposite = analyze(path), analyze(path, network=Opposite(bundled_network().card))
     assert np.array_equal(usual.embedding, -opposite.embedding)
-    assert np.array_equal(usual.summary, opposite.summary)
+    assert_same_rows(usual, opposite)
 
 
 def test_equal_probabilities_keep_the_labels_order():

@@ -14,9 +14,11 @@ import pytest
 from support.libraries import RATE_HZ, alter, write
 from tonotope import Library
 from tonotope.errors import DecodeError, InputError, LibraryError, PathError, TrackNotFoundError
+from tonotope.features.moments import STATISTICS
 from tonotope.library.catalogue import LibraryStatus
 from tonotope.library.lock import scan_lock
 from tonotope.library.summary import ScanProgress
+from tonotope.session import similarity_columns
 
 N_TRACKS = 9
 
@@ -235,14 +237,47 @@ def test_the_beginning_of_two_ids(copy: Path) -> None:
 
 
 def test_a_library_of_another_version(copy: Path, music: Path) -> None:
-    alter(copy, "UPDATE tracks SET feature_version = 0 WHERE id < 3")
+    alter(copy, "UPDATE family_rows SET version = 0 WHERE family = 'timbre' AND track_id < 3")
+    alter(copy, "DELETE FROM family_rows WHERE family = 'rhythm' AND track_id = 2")
+    alter(copy, "UPDATE tracks SET model_id = 'old' WHERE id = 4")
     with Library(copy) as library:
-        assert library.status().out_of_date == 2
-        assert len(library.similar(music / "8.flac", n=N_TRACKS).neighbours) == N_TRACKS - 3
-    alter(copy, "UPDATE tracks SET feature_version = 0")
+        assert library.status().out_of_date == 3
+        assert len(library.similar(music / "8.flac", n=N_TRACKS).neighbours) == N_TRACKS - 4
+    alter(copy, "UPDATE family_rows SET version = 0")
     message = r"was made by another version of Tonotope\. Scan its folders again\."
     with Library(copy) as library, pytest.raises(LibraryError, match=message):
         library.similar(music / "0.flac")
+
+
+def test_what_is_not_compared_may_be_of_another_version(copy: Path, music: Path) -> None:
+    with Library(copy) as library:
+        before = library.similar(music / "0.flac")
+    alter(copy, "UPDATE family_rows SET version = 0 WHERE family = 'level'")
+    with Library(copy) as library:
+        assert library.status().out_of_date == N_TRACKS
+        assert library.similar(music / "0.flac") == before
+
+
+def test_a_track_heard_on_the_spot_lies_where_the_library_has_it(
+    scanned: Path, music: Path
+) -> None:
+    # The same numbers, picked from the rows in the library and from an analysis. Workers have one
+    # BLAS thread each, this process may have more, which sum in another order.
+    with Library(scanned) as library:
+        track, place = library._listen(str(music / "3.flac"))
+        row = library._space.row_of[track.audio_id]
+        assert np.linalg.norm(place - library._space.places[row]) < 1e-3
+
+
+def test_what_tracks_are_compared_by() -> None:
+    columns = similarity_columns()
+    assert len(columns.names) == 46 * 7 + 1
+    assert columns.families == ("timbre", "harmony", "rhythm")
+    assert columns.names[0] == "mfcc_01_mean"
+    assert columns.names[20 * 7] == "chroma_stft_01_mean"
+    assert columns.names[32 * 7] == "spectral_contrast_01_db_mean"
+    assert columns.names[-8:-1] == tuple(f"onset_strength_db_{s}" for s in STATISTICS)
+    assert columns.names[-1] == "tempo_bpm"
 
 
 # Its state
@@ -288,15 +323,17 @@ def test_a_damaged_library_says_so(copy: Path, music: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "summary = substr(summary, 1, 40) WHERE id = 2",
-        "embedding = x'00' WHERE id = 2",
-        "embedding = x'' WHERE 1",
-        "embedding = x'000000' WHERE 1",
-        "summary = CAST(substr(summary, 5) || x'0000c07f' AS BLOB) WHERE id = 2",
+        "family_rows SET numbers = substr(numbers, 1, 40) WHERE track_id = 2",
+        "tracks SET embedding = x'00' WHERE id = 2",
+        "tracks SET embedding = x'' WHERE 1",
+        "tracks SET embedding = x'000000' WHERE 1",
+        "tracks SET embedding = CAST(substr(embedding, 5) || x'0000c07f' AS BLOB) WHERE id = 2",
+        "family_rows SET numbers = CAST(x'0000c07f' || substr(numbers, 5) AS BLOB)"
+        " WHERE track_id = 2 AND family = 'timbre'",
     ],
 )
 def test_vectors_that_cannot_be_are_damage(copy: Path, music: Path, change: str) -> None:
-    alter(copy, f"UPDATE tracks SET {change}")
+    alter(copy, f"UPDATE {change}")
     with Library(copy) as library, pytest.raises(LibraryError, match="is damaged: vectors"):
         library.similar(music / "0.flac")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 
 import numpy as np
 
 from tonotope.audio import AudioInfo, decode
-from tonotope.features import FEATURE_VERSION
+from tonotope.features import FAMILY_VERSIONS
 from tonotope.features.stft import Float32Array
 from tonotope.features.stream import DescriptorStream
+from tonotope.features.tables import FAMILIES, family_features, family_row, whole_row
 from tonotope.models.frontend import WindowStream
 from tonotope.models.network import GenreNetwork, Heard, bundled_network, mean_embedding
 
@@ -41,9 +43,12 @@ class TrackAnalysis:
         The file.
     audio
         What the file is: codec, duration, identity, damage, silence.
-    summary
-        Moments of the descriptors, shape (323,), float32, finite. The columns' names are
-        `tonotope.features.summary.SUMMARY_COLUMNS`.
+    rows
+        The numbers of each family of descriptors, float32. The columns' names are
+        ``tonotope.features.tables.family_columns(family)``. NaN where there is no answer: the key
+        of what has none, the loudness of silence.
+    feature_versions
+        By family, which version of it the numbers were made by.
     labels
         The genres that the network tells apart.
     window_starts_s
@@ -54,19 +59,40 @@ class TrackAnalysis:
     embedding
         The network's description of the track, shape (256,), float32: mean over the windows;
         None where there is no window.
-    feature_version, model_id
-        What the summary, and what genres and embedding, were made by.
+    model_id
+        The network; None where none listened. Then there is no label and no window.
     """
 
     path: str
     audio: AudioInfo
-    summary: Float32Array
+    rows: Mapping[str, Float32Array]
+    feature_versions: Mapping[str, int]
     labels: tuple[str, ...]
     window_starts_s: Float32Array
     window_probabilities: Float32Array
     embedding: Float32Array | None
-    feature_version: int
-    model_id: str
+    model_id: str | None
+
+    @property
+    def summary(self) -> Float32Array:
+        """The track's row of the table ``tonotope``, shape (n_columns,), float32.
+
+        The columns' names are ``tonotope.features.tables.table_columns("tonotope")``.
+
+        Raises
+        ------
+        ValueError
+            If not all families were computed.
+        """
+        missing = [family for family in FAMILIES if family not in self.rows]
+        if missing:
+            raise ValueError(f"no summary without the families {', '.join(missing)}")
+        return whole_row([self.rows[family] for family in FAMILIES])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all families were computed and a network listened."""
+        return self.model_id is not None and self.rows.keys() >= set(FAMILIES)
 
     @property
     def genres(self) -> list[GenreShare]:
@@ -76,7 +102,13 @@ class TrackAnalysis:
         return ranked_genres(self.labels, self.window_probabilities.mean(axis=0))
 
 
-def analyze(path: str | PathLike[str], *, network: GenreNetwork | None = None) -> TrackAnalysis:
+def analyze(
+    path: str | PathLike[str],
+    *,
+    network: GenreNetwork | None = None,
+    families: Iterable[str] | None = None,
+    genres: bool = True,
+) -> TrackAnalysis:
     """Listen to a file.
 
     A file of many hours takes less than 100 MB more memory than one of three minutes.
@@ -87,6 +119,11 @@ def analyze(path: str | PathLike[str], *, network: GenreNetwork | None = None) -
         Any format that FFmpeg reads.
     network
         The network that names the genres; the bundled one by default.
+    families
+        Which `tonotope.features.tables.FAMILIES` of descriptors to compute; all by default. Their
+        numbers are the same whatever else is computed.
+    genres
+        Whether the network listens. If not, the analysis has neither genres nor embedding.
 
     Returns
     -------
@@ -98,6 +135,8 @@ def analyze(path: str | PathLike[str], *, network: GenreNetwork | None = None) -
         If the file gives no sound.
     ModelError
         If the bundled network is wanted and cannot be loaded.
+    ValueError
+        If there is no such family.
 
     Examples
     --------
@@ -106,28 +145,59 @@ def analyze(path: str | PathLike[str], *, network: GenreNetwork | None = None) -
     >>> track.genres[0].genre
     'classical'
     """
-    network = network or bundled_network()
-    descriptors = DescriptorStream()
+    wanted = _checked(families)
+    listener = (network or bundled_network()) if genres else None
+    stream = DescriptorStream(_features(wanted, with_mel=genres), keep_frames=False)
     windows = WindowStream()
     heard: list[Heard] = []
     with decode(path) as blocks:
-        for block in blocks:
-            heard += map(network.hear, windows.push(descriptors.push(block)))
-        heard += map(network.hear, windows.push(descriptors.finish()))
-        heard += map(network.hear, windows.finish())
+        for mel_power in _mel_power(stream, blocks):
+            if listener is not None:
+                heard += map(listener.hear, windows.push(mel_power))
+        if listener is not None:
+            heard += map(listener.hear, windows.finish())
         audio = blocks.info
-    labels = network.card.labels
+    descriptors = stream.result()
+    labels = () if listener is None else listener.card.labels
     probabilities = [h.probabilities for h in heard]
     return TrackAnalysis(
         path=fspath(path),
         audio=audio,
-        summary=descriptors.summary(),
+        rows={family: family_row(descriptors, family) for family in wanted},
+        feature_versions={family: FAMILY_VERSIONS[family] for family in wanted},
         labels=labels,
         window_starts_s=np.array([h.start_s for h in heard], dtype=np.float32),
         window_probabilities=np.reshape(probabilities, (len(heard), len(labels))).astype(
             np.float32
         ),
         embedding=mean_embedding(heard) if heard else None,
-        feature_version=FEATURE_VERSION,
-        model_id=network.card.model_id,
+        model_id=None if listener is None else listener.card.model_id,
     )
+
+
+def _checked(families: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the families that are wanted, in their order."""
+    wanted = set(FAMILIES if families is None else families)
+    unknown = sorted(wanted.difference(FAMILIES))
+    if unknown:
+        raise ValueError(
+            f"no family is called {', '.join(map(repr, unknown))}. "
+            f"There are: {', '.join(FAMILIES)}."
+        )
+    return tuple(family for family in FAMILIES if family in wanted)
+
+
+def _features(families: tuple[str, ...], *, with_mel: bool) -> list[str]:
+    """Return the descriptors that the families' rows are made of, and the network's if wanted."""
+    features = [feature for family in families for feature in family_features(family)]
+    # These two are made of the mel power anyway; to ask for it costs its moments.
+    if with_mel and not {"timbre", "rhythm"} & set(families):
+        features.append("mel")
+    return features
+
+
+def _mel_power(stream: DescriptorStream, blocks: Iterable[Float32Array]) -> Iterator[Float32Array]:
+    """Put a track through a stream of descriptors; yield the mel power of its frames."""
+    for block in blocks:
+        yield stream.push(block)
+    yield stream.finish()

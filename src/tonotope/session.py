@@ -10,25 +10,55 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tonotope.discovery import SimilaritySpace, TrackFacts, compose_playlist, nearest
 from tonotope.errors import InputError, LibraryError, TrackNotFoundError
-from tonotope.features import FEATURE_VERSION
+from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track, album_key
 from tonotope.library.m3u import write_m3u8
 from tonotope.library.summary import ScanProgress, ScanSummary
+from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 
-__all__ = ["Library", "SimilarTrack", "SimilarTracks"]
+if TYPE_CHECKING:
+    from tonotope.library.columns import RowColumns
+
+__all__ = ["Library", "SimilarTrack", "SimilarTracks", "similarity_columns"]
 
 _AUDIO_ID = re.compile(r"[0-9a-fA-F]{8,32}")
+
+
+# What tracks are compared by: the moments of these over time, the tempo, and the embedding.
+# Thresholds of distance (`tonotope.discovery.recordings`) hold for just these.
+_COMPARED = (
+    "mfcc",
+    "chroma_stft",
+    "spectral_contrast",
+    "spectral_centroid",
+    "spectral_bandwidth",
+    "spectral_rolloff",
+    "spectral_flatness",
+    "zero_crossing_rate",
+    "rms",
+    "onset_strength",
+)
+
+
+@cache
+def similarity_columns() -> RowColumns:
+    """Return the 323 columns of a track's row that, beside its embedding, place it."""
+    # Imported only where tracks are compared: SciPy comes along, and takes its time.
+    from tonotope.features.tables import table_columns
+    from tonotope.library.columns import RowColumns
+
+    return RowColumns((*table_columns(_COMPARED), "tempo_bpm"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,10 @@ class Library:
     def _card(self) -> ModelCard:
         return read_card()
 
+    @property
+    def _versions(self) -> Versions:
+        return Versions(FAMILY_VERSIONS, self._card.model_id)
+
     def scan(
         self,
         folders: Sequence[str | os.PathLike[str]],
@@ -158,7 +192,7 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""
-        return self._catalogue.status(FEATURE_VERSION, self._card.model_id)
+        return self._catalogue.status(self._versions)
 
     def failures(self) -> list[FailureRecord]:
         """Return the files that gave nothing, with the reasons."""
@@ -288,16 +322,16 @@ class Library:
         return self._placed
 
     def _place_tracks(self) -> _Space:
-        catalogue, model_id = self._catalogue, self._card.model_id
-        table = catalogue.table(FEATURE_VERSION, model_id)
+        catalogue = self._catalogue
+        table = catalogue.table(similarity_columns(), self._versions)
         if not table.tracks:
-            if catalogue.n_out_of_date(FEATURE_VERSION, model_id):
+            if catalogue.n_out_of_date(self._versions):
                 reason = "was made by another version of Tonotope. Scan its folders again"
             else:
                 reason = "holds no track that can be compared. Add some: tonotope scan FOLDER"
             raise LibraryError(f"library '{catalogue.path}' {reason}.")
-        space = SimilaritySpace((table.summaries.shape[1], table.embeddings.shape[1]))
-        places = space.fit_transform(np.hstack([table.summaries, table.embeddings]))
+        space = SimilaritySpace((table.numbers.shape[1], table.embeddings.shape[1]))
+        places = space.fit_transform(np.hstack([table.numbers, table.embeddings]))
         row_of = {track.audio_id: row for row, track in enumerate(table.tracks)}
         return _Space(space, table.tracks, [_facts(t) for t in table.tracks], places, row_of)
 
@@ -335,7 +369,8 @@ class Library:
         from tonotope.analysis import analyze
         from tonotope.audio import read_tags
 
-        analysis = analyze(path)
+        columns = similarity_columns()
+        analysis = analyze(path, families=columns.families)
         if analysis.embedding is None:
             raise TrackNotFoundError(f"nothing is to be heard in '{path}'. Name another.")
         tags = read_tags(path)
@@ -354,7 +389,7 @@ class Library:
                 release_id=tags.musicbrainz_release_id,
             ),
         )
-        vector = np.concatenate([analysis.summary, analysis.embedding])
+        vector = np.concatenate([columns.of(analysis.rows), analysis.embedding])
         return track, self._space.space.transform(vector[np.newaxis])[0]
 
 

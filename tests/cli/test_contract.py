@@ -282,7 +282,7 @@ def test_status_says_what_another_version_heard(
     assert document(tonotope("status", "--library", old, "--json"))["out_of_date"] == 0
     assert "another version" not in tonotope("status", "--library", old).stdout
     with closing(sqlite3.connect(old)) as connection, connection:
-        connection.execute("UPDATE tracks SET feature_version = 0 WHERE id <= 5")
+        connection.execute("UPDATE family_rows SET version = 0 WHERE track_id <= 5")
     assert document(tonotope("status", "--library", old, "--json"))["out_of_date"] == 5
     shown = tonotope("status", "--library", old).stdout
     assert "         5 heard by another version: scan again\n" in shown

@@ -7,8 +7,149 @@ from pathlib import Path
 
 import pytest
 
+from support.libraries import contents
 from tonotope.errors import LibraryError, LibraryTooNewError
 from tonotope.library.schema import SCHEMA_VERSION, connect, default_library_path, resolve_path
+
+# The tables as version 1 of the format made them, with a track, its file and a scan in them.
+VERSION_1 = """
+PRAGMA application_id = 1414483535;
+PRAGMA user_version = 1;
+PRAGMA journal_mode = WAL;
+CREATE TABLE tracks (
+    id INTEGER PRIMARY KEY,
+    audio_id TEXT NOT NULL UNIQUE,
+    codec TEXT NOT NULL,
+    sample_rate_hz INTEGER NOT NULL,
+    channels INTEGER NOT NULL,
+    bit_rate_bps INTEGER,
+    duration_s REAL NOT NULL,
+    packets_skipped INTEGER NOT NULL,
+    samples_clipped INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    leading_silence_s REAL NOT NULL,
+    trailing_silence_s REAL NOT NULL,
+    is_silent INTEGER NOT NULL,
+    feature_version INTEGER NOT NULL,
+    summary BLOB NOT NULL,
+    model_id TEXT NOT NULL REFERENCES models (model_id),
+    window_starts_s BLOB NOT NULL,
+    window_probabilities BLOB NOT NULL,
+    embedding BLOB
+) STRICT;
+CREATE TABLE models (
+    model_id TEXT PRIMARY KEY,
+    labels TEXT NOT NULL
+) STRICT;
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    container TEXT NOT NULL,
+    track_id INTEGER NOT NULL REFERENCES tracks (id),
+    missing_since TEXT
+) STRICT;
+CREATE INDEX files_by_track ON files (track_id);
+CREATE TABLE tags (
+    file_id INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE,
+    title TEXT,
+    artist TEXT,
+    album_artist TEXT,
+    album TEXT,
+    track INTEGER,
+    disc INTEGER,
+    year INTEGER,
+    genre TEXT,
+    compilation INTEGER,
+    musicbrainz_recording_id TEXT,
+    musicbrainz_release_id TEXT,
+    musicbrainz_artist_id TEXT,
+    musicbrainz_release_group_id TEXT
+) STRICT;
+CREATE TABLE failures (
+    path TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    next_step TEXT NOT NULL,
+    failed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE scans (
+    id INTEGER PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    outcome TEXT NOT NULL,
+    folders TEXT NOT NULL,
+    summary TEXT
+) STRICT;
+INSERT INTO models VALUES ('m', '["a", "b"]');
+INSERT INTO tracks VALUES (
+    7, 'f00d', 'mp3', 44100, 2, NULL, 3.5, 1, 0, 0, 0.0, 0.0, 0,
+    1, zeroblob(1292), 'm', x'00000000', x'0000803f00000000', zeroblob(1024)
+);
+INSERT INTO files VALUES (3, '/music/a.mp3', 10, 20, 'mp3', 7, NULL);
+INSERT INTO tags (file_id, title) VALUES (3, 'A title');
+INSERT INTO failures VALUES ('/music/b.mp3', 1, 2, 'no music', 'none', '2026-01-01');
+INSERT INTO scans VALUES (1, '2026-01-01', NULL, 'killed', '[]', NULL);
+"""
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Path:
+    path = tmp_path / "v1.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    return path
+
+
+def tables(path: Path) -> list[tuple[str, str]]:
+    """Return name and definition of every table and index, however they are spaced."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        return sorted((name, " ".join(sql.split())) for name, sql in rows)
+
+
+def test_version_1_is_brought_up_to_date(version_1: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(version_1)) as connection:
+        everything_else = {
+            name: connection.execute(f"SELECT * FROM {name}").fetchall()
+            for name in ("models", "files", "tags", "failures", "scans")
+        }
+    with closing(connect(version_1, create=False)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        for name, rows in everything_else.items():
+            assert connection.execute(f"SELECT * FROM {name}").fetchall() == rows
+    held = contents(version_1)
+    (track,) = held["tracks"]
+    assert track[:6] == ("f00d", "mp3", 44100, 2, None, 3.5)
+    assert track[-4:] == ("m", bytes(4), b"\0\0\x80?" + bytes(4), bytes(1024))
+    assert held["family_rows"] == []
+    # And is what a new library is.
+    connect(tmp_path / "new.db", create=True).close()
+    assert tables(version_1) == tables(tmp_path / "new.db")
+
+
+def test_version_1_where_it_cannot_be_written(
+    version_1: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = version_1.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(LibraryError, match=r"older Tonotope and is read-only.*--library COPY"):
+        connect(version_1, create=False)
+    assert version_1.read_bytes() == before
+
+
+def test_a_migration_of_version_1_that_breaks_off_leaves_it_as_it_was(version_1: Path) -> None:
+    with closing(sqlite3.connect(version_1)) as connection:
+        connection.execute("CREATE VIEW summaries AS SELECT summary FROM tracks")
+        before = list(connection.iterdump())
+    with pytest.raises(LibraryError, match="cannot open library"):
+        connect(version_1, create=False)
+    with closing(sqlite3.connect(version_1)) as connection:
+        assert list(connection.iterdump()) == before
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_a_new_library_is_wal_and_marked_as_ours(tmp_path: Path) -> None:

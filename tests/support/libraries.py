@@ -63,6 +63,8 @@ def contents(library: Path) -> dict[str, list[tuple[Any, ...]]]:
         ]
         queries = {
             "tracks": f"SELECT {', '.join(tracks)} FROM tracks ORDER BY audio_id",
+            "family_rows": "SELECT audio_id, family, version, numbers FROM family_rows"
+            " JOIN tracks ON tracks.id = track_id ORDER BY audio_id, family",
             "files": "SELECT path, size_bytes, mtime_ns, container, audio_id,"
             " missing_since IS NULL FROM files JOIN tracks ON tracks.id = track_id ORDER BY path",
             "tags": f"SELECT path, {', '.join(tags)} FROM tags"

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike
 
 from tonotope.audio import Tags
 from tonotope.library.schema import path_bytes
+from tonotope.library.versions import Versions
 from tonotope.library.walk import FoundFile
 
 if TYPE_CHECKING:
     from tonotope.analysis import TrackAnalysis
 
-__all__ = ["FileState", "ScanRecords", "now"]
+__all__ = ["FileState", "ScanRecords", "TrackState", "now"]
 
 _TAG_NAMES = tuple(field.name for field in fields(Tags))
 
@@ -37,7 +38,7 @@ class FileState:
     Attributes
     ----------
     is_current
-        Whether the track was heard by this version's descriptors and network.
+        Whether everything that is known of the track was made by the versions in use.
     """
 
     file_id: int
@@ -52,6 +53,30 @@ class FileState:
         return (self.size_bytes, self.mtime_ns) == (found.size_bytes, found.mtime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class TrackState:
+    """A recording in the library, and what of it has to be computed anew.
+
+    Attributes
+    ----------
+    track_id
+        Its row.
+    stale_families
+        Families whose numbers are not there or were made by another version.
+    has_genres
+        Whether the network in use has heard it.
+    """
+
+    track_id: int
+    stale_families: tuple[str, ...]
+    has_genres: bool
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has to be computed anew."""
+        return self.has_genres and not self.stale_families
+
+
 class ScanRecords:
     """The scanner's view of a library.
 
@@ -59,14 +84,13 @@ class ScanRecords:
     ----------
     connection
         To the library; the caller closes it.
-    feature_version, model_id
-        Results made by anything else are out of date.
+    versions
+        What is in use; results made by anything else are out of date.
     """
 
-    def __init__(self, connection: sqlite3.Connection, feature_version: int, model_id: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, versions: Versions) -> None:
         self._connection = connection
-        self._feature_version = feature_version
-        self._model_id = model_id
+        self._versions = versions
 
     @contextmanager
     def unit(self) -> Iterator[None]:
@@ -91,11 +115,11 @@ class ScanRecords:
 
     def files(self) -> dict[str, FileState]:
         """Return all files the library knows, by path."""
+        is_current, parameters = self._versions.is_current()
         rows = self._connection.execute(
-            "SELECT path, files.id, size_bytes, mtime_ns, track_id,"
-            " feature_version = ? AND model_id = ?, missing_since IS NOT NULL"
-            " FROM files JOIN tracks ON tracks.id = track_id",
-            (self._feature_version, self._model_id),
+            f"SELECT path, files.id, size_bytes, mtime_ns, files.track_id, {is_current},"
+            " missing_since IS NOT NULL FROM files JOIN tracks ON tracks.id = files.track_id",
+            parameters,
         )
         return {
             path: FileState(file_id, size, mtime, track_id, bool(current), bool(missing))
@@ -107,23 +131,49 @@ class ScanRecords:
         rows = self._connection.execute("SELECT path, size_bytes, mtime_ns FROM failures")
         return {path: (size, mtime) for path, size, mtime in rows}
 
-    def current_track(self, audio_id: str) -> int | None:
-        """Return the track of a recording, if this version has heard it."""
+    def track(self, audio_id: str) -> TrackState | None:
+        """Return the state of a recording, if it is in the library."""
         row = self._connection.execute(
-            "SELECT id FROM tracks WHERE audio_id = ? AND feature_version = ? AND model_id = ?",
-            (audio_id, self._feature_version, self._model_id),
+            "SELECT id, model_id = ? FROM tracks WHERE audio_id = ?",
+            (self._versions.model_id, audio_id),
         ).fetchone()
-        return None if row is None else int(row[0])
+        if row is None:
+            return None
+        track_id, has_genres = row
+        held = dict(
+            self._connection.execute(
+                "SELECT family, version FROM family_rows WHERE track_id = ?", (track_id,)
+            )
+        )
+        stale = [
+            family
+            for family, version in self._versions.families.items()
+            if held.get(family) != version
+        ]
+        return TrackState(track_id, tuple(stale), bool(has_genres))
 
     # Writing
 
     def put_track(self, analysis: TrackAnalysis) -> int:
-        """Store what was heard in a recording, in place of what was known of it; return its id."""
-        audio, damage, silence = analysis.audio, analysis.audio.damage, analysis.audio.silence
-        self._connection.execute(
-            "INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (analysis.model_id, json.dumps(analysis.labels)),
+        """Store what was computed of a recording, in place of that; return its id.
+
+        What was not computed is left as it is. A recording that is not in the library yet has to
+        have been heard by a network.
+        """
+        track_id = self._put_recording(analysis)
+        self._connection.executemany(
+            "INSERT INTO family_rows (track_id, family, version, numbers) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (track_id, family) DO UPDATE SET version = excluded.version,"
+            " numbers = excluded.numbers",
+            [
+                (track_id, family, analysis.feature_versions[family], _blob(row))
+                for family, row in analysis.rows.items()
+            ],
         )
+        return track_id
+
+    def _put_recording(self, analysis: TrackAnalysis) -> int:
+        audio, damage, silence = analysis.audio, analysis.audio.damage, analysis.audio.silence
         row = {
             "audio_id": audio.audio_id,
             "codec": audio.codec,
@@ -137,8 +187,19 @@ class ScanRecords:
             "leading_silence_s": silence.leading_s,
             "trailing_silence_s": silence.trailing_s,
             "is_silent": silence.is_silent,
-            "feature_version": analysis.feature_version,
-            "summary": _blob(analysis.summary),
+        }
+        if analysis.model_id is None:
+            (track_id,) = self._connection.execute(
+                f"UPDATE tracks SET {', '.join(f'{name} = ?' for name in row)}"
+                " WHERE audio_id = ? RETURNING id",
+                (*row.values(), audio.audio_id),
+            ).fetchone()
+            return int(track_id)
+        self._connection.execute(
+            "INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (analysis.model_id, json.dumps(analysis.labels)),
+        )
+        row |= {
             "model_id": analysis.model_id,
             "window_starts_s": _blob(analysis.window_starts_s),
             "window_probabilities": _blob(analysis.window_probabilities),

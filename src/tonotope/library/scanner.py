@@ -2,8 +2,9 @@
 
 A file goes through up to three gates: what has kept its size and modification time is left
 alone; of what has not, the packets are hashed, and a recording that is known (the file was
-renamed, moved, retagged or copied) is only noted; the rest is listened to. Results are committed
-every second, so that whatever ends a scan costs about a second's work.
+renamed, moved, retagged or copied) is only noted; the rest is listened to. Of a recording that
+is known, only what another version computed, or none, is computed anew. Results are committed every
+second, so that whatever ends a scan costs about a second's work.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonotope.errors import InputError, LibraryError
-from tonotope.features import FEATURE_VERSION
+from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.lock import scan_lock
 from tonotope.library.records import FileState, ScanRecords
 from tonotope.library.summary import ScanProgress, ScanSummary
+from tonotope.library.versions import Versions
 from tonotope.library.walk import FoundFile, Walk, check_folders
 from tonotope.library.worker import Identified, analyze_file, identify_file
 from tonotope.library.workers import MEMORY_BYTES, Failure, Outcome, WorkerPool, default_jobs
@@ -92,7 +95,7 @@ def scan_folders(
         raise InputError(f"cannot be {nice} nice. Use --nice with 0 to 19.")
     with Catalogue(library, create=True) as catalogue, scan_lock(catalogue.path):
         opened = catalogue.path.stat()
-        records = ScanRecords(catalogue.connection, FEATURE_VERSION, model_id)
+        records = ScanRecords(catalogue.connection, Versions(FAMILY_VERSIONS, model_id))
         run = _Scan(records, paths, on_progress or (lambda progress: None))
         try:
             summary = _execute(run, records, jobs, nice, memory_bytes, retry_failed=retry_failed)
@@ -261,6 +264,9 @@ class _Scan:
         if isinstance(result, Identified):
             self._on_identified(job, result)
             return
+        if not isinstance(result, Failure) and self._is_part_of_another(job, result):
+            self._listen(job, analyze_file)
+            return
         # Listened to, or failed at any gate: nothing waits for this recording any more.
         if job.identified is not None:
             del self._listening[job.identified.identity.audio_id]
@@ -276,15 +282,32 @@ class _Scan:
     def _on_identified(self, job: _Job, identified: Identified) -> None:
         job.identified = identified
         audio_id = identified.identity.audio_id
-        track_id = self._records.current_track(audio_id)
-        if track_id is not None:
-            self._store_known(job, track_id)
+        track = self._records.track(audio_id)
+        if track is not None and track.is_current:
+            self._store_known(job, track.track_id)
         elif audio_id in self._listening:
             self._listening[audio_id].copies.append(job)
         else:
             self._listening[audio_id] = job
-            timeout_s = max(_SHORTEST_BOUND_S, identified.identity.duration_s / 20)
-            self._submit(job, analyze_file, timeout_s)
+            task: Callable[[str], TrackAnalysis] = analyze_file
+            if track is not None:
+                genres = not track.has_genres
+                task = partial(analyze_file, families=track.stale_families, genres=genres)
+            self._listen(job, task)
+
+    def _listen(self, job: _Job, task: Callable[[str], TrackAnalysis]) -> None:
+        assert job.identified is not None
+        timeout_s = max(_SHORTEST_BOUND_S, job.identified.identity.duration_s / 20)
+        self._submit(job, task, timeout_s)
+
+    def _is_part_of_another(self, job: _Job, analysis: TrackAnalysis) -> bool:
+        """Whether the file was written to after it was identified, and not all of it was heard.
+
+        Then what was heard does not add up with what is known.
+        """
+        assert job.identified is not None
+        is_another = analysis.audio.audio_id != job.identified.identity.audio_id
+        return is_another and not analysis.is_whole
 
     def _store_analysis(self, job: _Job, analysis: TrackAnalysis) -> None:
         with self._records.unit():

@@ -90,6 +90,21 @@ _MIGRATIONS: tuple[str, ...] = (
         summary TEXT
     ) STRICT;
     """,
+    # A row of numbers per track and family takes the place of one summary of all, of which every
+    # part has been redefined since. What the network heard stays. The second index tells by itself
+    # which tracks are up to date: the numbers fill many times as many pages.
+    """
+    CREATE TABLE family_rows (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        family TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        numbers BLOB NOT NULL,
+        PRIMARY KEY (track_id, family)
+    ) STRICT;
+    CREATE INDEX family_rows_by_version ON family_rows (track_id, family, version);
+    ALTER TABLE tracks DROP COLUMN feature_version;
+    ALTER TABLE tracks DROP COLUMN summary;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
@@ -128,7 +143,8 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     LibraryTooNewError
         If a newer Tonotope wrote it.
     LibraryError
-        If there is none, it cannot be opened, or it is something else's file.
+        If there is none, it cannot be opened or brought up to date, or it is something else's
+        file.
     """
     # Who only asks changes nothing, least of all a file that is no library.
     if not create and not (path.exists() and path.stat().st_size):
@@ -150,9 +166,14 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         ) from error
     connection.text_factory = os.fsdecode
     try:
-        _check(connection, path)
+        version = _check(connection, path)
         if not is_read_only:
             _prepare(connection)
+        elif version < SCHEMA_VERSION:
+            raise LibraryError(
+                f"library '{path}' was written by an older Tonotope and is read-only, so that it "
+                "cannot be brought up to date. Copy it to a folder of yours: --library COPY"
+            )
     except sqlite3.Error as error:
         connection.close()
         raise LibraryError(
@@ -164,8 +185,8 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not a library of ours, or of a time to come."""
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """Refuse what is not a library of ours, or of a time to come; return its version."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -178,6 +199,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"library '{path}' was written by a newer Tonotope (its format is {version}, this "
             f"version knows up to {SCHEMA_VERSION}). Update Tonotope or use another --library."
         )
+    return int(version)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

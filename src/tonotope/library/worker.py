@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,14 @@ def identify_file(path: str) -> Identified:
     return Identified(identify(path), read_tags(path))
 
 
-def analyze_file(path: str) -> TrackAnalysis:
-    """Listen to a file."""
+def analyze_file(
+    path: str, *, families: Iterable[str] | None = None, genres: bool = True
+) -> TrackAnalysis:
+    """Listen to a file; see `tonotope.analysis.analyze`."""
     # Only the workers load the network's runtime, and only where there is something to hear.
     from tonotope.analysis import analyze
 
-    return analyze(path)
+    return analyze(path, families=families, genres=genres)
 
 
 def start_worker(memory_bytes: int, nice: int) -> None:
