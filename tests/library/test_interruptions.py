@@ -18,7 +18,7 @@ from subprocess import CompletedProcess, Popen
 import pytest
 import soundfile
 
-from support.libraries import contents, retag, sound, write
+from support.libraries import alter, contents, retag, sound, write
 
 Run = Callable[..., CompletedProcess[str]]
 Start = Callable[..., Popen[str]]
@@ -143,6 +143,31 @@ def test_kills_while_files_move_and_change(
         wait_until(lambda group=process.pid: not processes_of(group), seconds=10)
     assert tonotope("scan", folder, "--library", library).returncode == 0
     assert contents(library) == contents(reference)
+
+
+def test_kills_while_one_family_is_computed_anew(
+    start_scan: Start,
+    tonotope: Run,
+    music: Path,
+    undisturbed: dict,
+    scan_s: float,
+    tmp_path: Path,
+) -> None:
+    library = tmp_path / "l.db"
+    assert tonotope("scan", music, "--library", library).returncode == 0
+    alter(library, "UPDATE family_rows SET version = 0, numbers = x'' WHERE family = 'harmony'")
+    alter(library, "UPDATE tracks SET embedding = x'01'")
+    moments = random.Random(3)
+    for _ in range(4):
+        process = start_scan(music, "--library", library)
+        time.sleep(moments.uniform(0.2, 0.7) * scan_s)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        wait_until(lambda group=process.pid: not processes_of(group), seconds=10)
+    assert tonotope("scan", music, "--library", library).returncode == 0
+    held = contents(library)
+    assert held["family_rows"] == undisturbed["family_rows"]
+    assert {track[-1] for track in held["tracks"]} == {b"\x01"}
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
