@@ -5,8 +5,9 @@ response in the frequency domain is known in closed form and narrow, so a long b
 is transformed once, and each filter is a short product with a part of that spectrum, folded to
 one value per hop (which is what decimation does to a spectrum) and transformed back.
 
-Numbers are those of ``np.abs(librosa.cqt(...))`` but for what either cuts off its filters: in
-frames that lie 80 dB below the loudest of their half minute that is all there is. They are 0 here.
+Numbers are those of ``np.abs(librosa.cqt(...))`` but for what either cuts off its filters, which
+rings more than 54 dB below loud music beside it. In frames in which nothing else is (2048 samples
+100 dB below the loudest of their half minute) they are 0 here.
 
 References
 ----------
@@ -23,6 +24,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 
@@ -41,8 +44,10 @@ _BLOCK_SAMPLES = _BLOCK_FRAMES * HOP_LENGTH
 # much as librosa leaves out.
 _REACH = 3.5
 _STEPS = 8192
-# Frames this far (80 dB) below the loudest of their block are silent.
-_SILENCE = 1e-4
+# Frames whose samples are this far (100 dB) below the loudest of their block are silent.
+_SILENCE = 1e-5
+# How loud filters ring in them at most, relative to the loudest frame: 54 dB below.
+_RINGING = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +157,14 @@ def _responses(parts: Float32Array, bank: _FilterBank) -> Float32Array:
     return magnitude
 
 
-def _silenced(magnitude: Float32Array) -> Float32Array:
-    """Return magnitudes, frames along the first axis, with those of silent frames 0."""
-    # What is cut off a filter at its reach rings through silence beside loud music.
-    loudest = magnitude.max(axis=0)
-    magnitude[:, loudest < np.float32(_SILENCE) * loudest.max()] = 0
-    return magnitude.T
+def _is_silent(samples: Float32Array) -> NDArray[np.bool_]:
+    """Return in which frames of a block nothing sounds, shape (1440,)."""
+    hops = samples.reshape(-1, HOP_LENGTH)
+    peaks = np.maximum(hops.max(axis=1), -hops.min(axis=1))
+    # A frame of the spectrum lies over two hops before its middle and two after.
+    around = sliding_window_view(np.pad(peaks, (2, 1)), 4).max(axis=1)
+    silent: NDArray[np.bool_] = around <= np.float32(_SILENCE) * peaks.max()
+    return silent
 
 
 class CqtStream:
@@ -206,12 +213,17 @@ class CqtStream:
 
     def _transform(self, n_frames: int) -> list[Float32Array]:
         magnitudes = _block_magnitudes(self._block, self._banks)
+        # What is cut off a filter at its reach rings through silence beside loud music.
+        silent = _is_silent(self._block)
+        for magnitude in magnitudes:
+            loudest = magnitude.max(axis=0)
+            magnitude[:, silent & (loudest < np.float32(_RINGING) * loudest.max())] = 0
         self._n_frames += n_frames
         n_used = _USED_FRAMES * HOP_LENGTH
         self._block[:-n_used] = self._block[n_used:]
         self._n_held = max(0, self._n_held - n_used)
         wanted = slice(_MARGIN_FRAMES, _MARGIN_FRAMES + n_frames)
-        return [_silenced(magnitude[:, wanted]) for magnitude in magnitudes]
+        return [magnitude[:, wanted].T for magnitude in magnitudes]
 
 
 def cqt_magnitude(

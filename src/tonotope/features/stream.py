@@ -50,7 +50,7 @@ def analyze(blocks: Iterable[Float32Array], features: Iterable[str] | None = Non
     """Return the descriptors of a track, frame by frame and as a whole.
 
     Memory: what is returned (about 1.2 kB a frame, 190 MB an hour, for all that is not on request)
-    and some 40 MB, however long the track. The result does not depend on how it is cut into
+    and up to 100 MB, however long the track. The result does not depend on how it is cut into
     blocks.
 
     Parameters
