@@ -24,8 +24,9 @@ from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
 from tonotope.extraction import extract_frames, extract_table, parse_set
 from tonotope.extraction.files import locked_file
-from tonotope.extraction.formats import Row
+from tonotope.extraction.formats import OtherTableError, Row, format_of
 from tonotope.extraction.journal import Journal
+from tonotope.extraction.run import FailedFile, check_paths
 from tonotope.features import DESCRIPTORS, FAMILY_VERSIONS, Descriptors, analyze
 from tonotope.features.tables import table_columns, table_features, table_row
 
@@ -275,6 +276,57 @@ def test_what_is_no_such_table_is_left_alone(
         assert not journal_of(out).exists()
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_whatever_bytes_are_damaged_it_is_no_table(
+    small: Path, tmp_path: Path, suffix: str
+) -> None:
+    columns = table_columns(SMALL)
+    whole = (small / f"t.{suffix}").read_bytes()
+    out = tmp_path / f"t.{suffix}"
+    random = np.random.default_rng(8)
+    refused = set()
+    for _ in range(500):
+        damaged = bytearray(whole)
+        for place in random.integers(len(whole), size=random.choice([1, 5, 200])):
+            damaged[place] = random.integers(256)
+        out.write_bytes(damaged)
+        try:
+            list(format_of(out.name).read(out, columns))
+        except OtherTableError as error:
+            refused.add(type(error.__cause__))
+    # Numbers may be damaged so that nobody sees it; names, lengths and checksums may not.
+    assert len(refused) > 1
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_damaged_table_is_left_alone(
+    small: Path, music: Path, tmp_path: Path, suffix: str
+) -> None:
+    out = Path(shutil.copy(small / f"t.{suffix}", tmp_path))
+    content = bytearray(out.read_bytes())
+    if suffix == "npz":  # a method of compression that there is not
+        place = content.index(b"PK\x01\x02") + 10
+        content[place : place + 2] = b"\x63\x00"
+    else:  # a path, in Parquet, and whatever comes first in CSV
+        content[content.rindex(b"one.flac")] = 0xE9
+    out.write_bytes(content)
+    with pytest.raises(PathError, match=r"exists and is no table of this set"):
+        extract_table([music / "a.wav"], out, SMALL)
+    assert out.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.part"])
+def test_what_is_no_ordinary_file_is_left_alone(music: Path, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(PathError, match=f"cannot write '.*{name}': it is no ordinary file"):
+        extract_table([music / "a.wav"], tmp_path / "t.csv", ["rms"])
+    (tmp_path / "link.csv").symlink_to(tmp_path / name)
+    with pytest.raises(PathError, match=r"cannot write '.*link\.csv': it is no ordinary file"):
+        extract_table([music / "a.wav"], tmp_path / "link.csv", ["rms"])
+    assert {path.name for path in tmp_path.iterdir()} == {name, "link.csv"}
+    assert (tmp_path / name).is_fifo()
+
+
 def test_an_empty_file_is_no_table_to_be_lost(music: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()
     assert extract_table([music / "a.wav"], tmp_path / "t.csv", ["rms"]).computed == 1
@@ -282,17 +334,21 @@ def test_an_empty_file_is_no_table_to_be_lost(music: Path, tmp_path: Path) -> No
 
 def test_names_that_are_hard_to_write(tmp_path: Path) -> None:
     folder = tmp_path / "music"
-    names = [b"caf\xe9.flac", b"line\nbreak,\r.flac"]
+    names = [b"a\rb.flac", b"caf\xe9.flac", b"line\nbreak,\r.flac"]
     for seed, name in enumerate(names):
         write(folder / "x.flac", seed).rename(folder / os.fsdecode(name))
-    spelt = [f"{folder}/caf\\udce9.flac", f"{folder}/line\nbreak,\r.flac"]
+    spelt = [f"{folder}/a\rb.flac", f"{folder}/caf\\udce9.flac", f"{folder}/line\nbreak,\r.flac"]
     for suffix in FORMATS:
         out = tmp_path / f"t.{suffix}"
-        assert extract_table([folder], out, ["rms"], jobs=1).computed == 2
-        assert counts(extract_table([folder], out, ["rms"], jobs=1)) == (2, 0, 2, 0, 0)
+        assert extract_table([folder], out, ["rms"], jobs=1).computed == 3
+        assert counts(extract_table([folder], out, ["rms"], jobs=1)) == (3, 0, 3, 0, 0)
     assert [path for path in rows_of(tmp_path / "t.csv") if path != "path"] == spelt
     assert np.load(tmp_path / "t.npz")["paths"].tolist() == spelt
     assert parquet.read_table(tmp_path / "t.parquet")["path"].to_pylist() == spelt
+    extract_frames([folder], tmp_path / "frames", ["rms"], jobs=1)
+    for name, path in zip(names, spelt, strict=True):
+        with np.load(tmp_path / "frames" / os.fsdecode(name + b".npz")) as held:
+            assert held["path"] == path
 
 
 def test_nothing_to_be_heard_loses_no_table(small: Path, music: Path, tmp_path: Path) -> None:
@@ -303,6 +359,24 @@ def test_nothing_to_be_heard_loses_no_table(small: Path, music: Path, tmp_path: 
     assert counts(extract_table([music / "words.mp3"], out, SMALL)) == (0, 0, 0, 1, 0)
     assert out.read_bytes() == (small / "t.csv").read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["t.csv"]
+
+
+def test_a_named_file_that_vanishes_costs_itself_alone(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = write(tmp_path / "music" / "gone.wav", seed=1)
+
+    def check_and_lose(paths):
+        checked = check_paths(paths)
+        gone.unlink()
+        return checked
+
+    monkeypatch.setattr("tonotope.extraction.table.check_paths", check_and_lose)
+    summary = extract_table([gone, music / "a.wav"], tmp_path / "t.csv", ["rms"])
+    assert counts(summary) == (1, 1, 0, 1, 0)
+    assert summary.failures == [FailedFile(str(gone), "No such file or directory")]
+    write(gone, seed=1)
+    assert counts(extract_table([gone], tmp_path / "t.csv", ["rms"])) == (0, 0, 0, 1, 0)
 
 
 def test_copies_of_what_cannot_be_decoded(tmp_path: Path) -> None:
@@ -524,7 +598,10 @@ def test_named_frames_are_kept_and_others_refused(music: Path, tmp_path: Path) -
     np.savez(one, **arrays)
     os.link(one, tmp_path / "as it was.npz")
     altered = one.read_bytes()
-    (out / "copy of a.wav.npz").write_bytes(b"not whole")
+    damaged = (
+        (out / "one.mp3.npz").read_bytes().replace(b"PK\x01\x02\x14\x03", b"PK\x01\x02\xff\x03")
+    )
+    (out / "copy of a.wav.npz").write_bytes(damaged)  # as if of a zip file of the far future
     (out / ".123.part").write_bytes(b"left by a worker that was killed")
     assert counts(extract_frames([music / "B"], out, wanted)) == (3, 2, 1, 1, 0)
     assert (out / "one.mp3.npz").stat().st_ino == before

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tonotope.errors import PathError
 
-__all__ = ["cannot_write", "locked_file", "replacing"]
+__all__ = ["cannot_write", "locked_file", "refuse_special", "replacing", "write_all"]
 
 
 def cannot_write(name: str | os.PathLike[str], error: OSError) -> PathError:
@@ -20,6 +20,22 @@ def cannot_write(name: str | os.PathLike[str], error: OSError) -> PathError:
     return PathError(
         f"cannot write '{os.fspath(name)}': {reason}. Mend that, or name another --out."
     )
+
+
+def refuse_special(path: Path, name: str | os.PathLike[str]) -> None:
+    """Raise `PathError` for a device, a pipe or a socket: who replaces one breaks the system."""
+    # What lies in `os.path` says no where `Path` raises, of a name that is too long.
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        raise PathError(
+            f"cannot write '{os.fspath(name)}': it is no ordinary file. Name another --out."
+        )
+
+
+def write_all(file: FileIO, content: bytes) -> None:
+    """Write all bytes, where the system takes them in parts, too."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
 
 
 @contextmanager
@@ -38,8 +54,9 @@ def locked_file(path: Path, out: str) -> Iterator[FileIO]:
     Raises
     ------
     PathError
-        If another run has it open, or it cannot be written.
+        If another run has it open, it is no ordinary file, or it cannot be written.
     """
+    refuse_special(path, path)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

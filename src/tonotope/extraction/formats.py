@@ -8,8 +8,8 @@ surrogate escapes, spelt out as ``udce9`` after a backslash.
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "is_table_name",
     "parse_numbers",
     "spell_numbers",
+    "spell_path",
 ]
 
 OWN_COLUMNS = ("path", "audio_id", "duration_s", "version")
@@ -52,7 +53,7 @@ class Row:
 
 
 class OtherTableError(Exception):
-    """A file is no table, or one with other columns."""
+    """A file is no table, one with other columns, or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ class Format:
     Attributes
     ----------
     read
-        Takes a file and the names of the numbers, yields the rows; raises `OtherTableError`, or
-        OSError.
+        Takes a file and the names of the numbers, yields the rows; raises `OtherTableError`.
     write
         Takes a file, the names of the numbers and the rows.
     """
@@ -120,38 +120,56 @@ def parse_numbers(texts: Sequence[str]) -> Float32Array:
     return np.array([float(text) if text else np.nan for text in texts], dtype=np.float32)
 
 
-def _spell_path(path: str) -> str:
+def spell_path(path: str) -> str:
+    """Return a path as text, whatever bytes it has."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@contextmanager
+def _damage_is_no_table() -> Iterator[None]:
+    # Of damaged bytes the readers of zip, .npy and Parquet raise whatever they come across:
+    # NotImplementedError, tokenize.TokenError, zlib.error, UnicodeDecodeError, MemoryError.
+    try:
+        yield
+    except OtherTableError:
+        raise
+    except Exception as error:
+        raise OtherTableError from error
 
 
 def _write_csv(target: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*OWN_COLUMNS, *columns])
+        file.write(",".join([*OWN_COLUMNS, *columns]) + "\n")
         for row in rows:
-            own = [_spell_path(row.path), row.audio_id, repr(row.duration_s), row.version]
-            writer.writerow([*own, *spell_numbers(row.numbers)])
+            own = [_quote(spell_path(row.path)), row.audio_id, repr(row.duration_s), row.version]
+            file.write(",".join([*own, *spell_numbers(row.numbers)]) + "\n")
+
+
+def _quote(field: str) -> str:
+    # Python 3.11's csv.writer leaves a carriage return without quotes where lines end in "\n";
+    # its csv.reader then refuses the file.
+    if any(character in field for character in ',"\r\n'):
+        field = field.replace('"', '""')
+        return f'"{field}"'
+    return field
 
 
 def _read_csv(source: Path, columns: Sequence[str]) -> Iterator[Row]:
-    try:
-        with source.open(encoding="utf-8", newline="") as file:
-            lines = csv.reader(file)
-            if next(lines, None) != [*OWN_COLUMNS, *columns]:
+    with _damage_is_no_table(), source.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        if next(lines, None) != [*OWN_COLUMNS, *columns]:
+            raise OtherTableError
+        for path, audio_id, duration_s, version, *numbers in lines:
+            if len(numbers) != len(columns):
                 raise OtherTableError
-            for path, audio_id, duration_s, version, *numbers in lines:
-                if len(numbers) != len(columns):
-                    raise OtherTableError
-                yield Row(path, audio_id, float(duration_s), version, parse_numbers(numbers))
-    except (ValueError, csv.Error) as error:
-        raise OtherTableError from error
+            yield Row(path, audio_id, float(duration_s), version, parse_numbers(numbers))
 
 
 def _write_npz(target: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
     with target.open("wb") as file:
         np.savez(
             file,
-            paths=np.array([_spell_path(row.path) for row in rows]),
+            paths=np.array([spell_path(row.path) for row in rows]),
             audio_ids=np.array([row.audio_id for row in rows]),
             durations_s=np.array([row.duration_s for row in rows], dtype=np.float64),
             versions=np.array([row.version for row in rows]),
@@ -161,7 +179,7 @@ def _write_npz(target: Path, columns: Sequence[str], rows: Sequence[Row]) -> Non
 
 
 def _read_npz(source: Path, columns: Sequence[str]) -> Iterator[Row]:
-    try:
+    with _damage_is_no_table():
         # NumPy leaves the file open where it is no zip file.
         with source.open("rb") as file, np.load(file, allow_pickle=False) as held:
             if held["columns"].tolist() != list(columns):
@@ -173,8 +191,6 @@ def _read_npz(source: Path, columns: Sequence[str]) -> Iterator[Row]:
         if rows.dtype != np.float32 or rows.shape != (len(own[0]), len(columns)):
             raise OtherTableError
         yield from (Row(*fields) for fields in zip(*own, rows, strict=True))
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise OtherTableError from error
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
@@ -194,7 +210,7 @@ def _write_parquet(target: Path, columns: Sequence[str], rows: Sequence[Row]) ->
             part = rows[start : start + _PARQUET_ROWS]
             numbers = np.stack([row.numbers for row in part])
             arrays = [
-                pa.array([_spell_path(row.path) for row in part], pa.string()),
+                pa.array([spell_path(row.path) for row in part], pa.string()),
                 pa.array([row.audio_id for row in part], pa.string()),
                 pa.array([row.duration_s for row in part], pa.float64()),
                 pa.array([row.version for row in part], pa.string()),
@@ -205,21 +221,17 @@ def _write_parquet(target: Path, columns: Sequence[str], rows: Sequence[Row]) ->
 
 
 def _read_parquet(source: Path, columns: Sequence[str]) -> Iterator[Row]:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(source) as file:
-            if not file.schema_arrow.equals(_schema(columns)):
-                raise OtherTableError
-            for batch in file.iter_batches(_PARQUET_ROWS):
-                arrays = batch.columns
-                own = [array.to_pylist() for array in arrays[: len(OWN_COLUMNS)]]
-                numbers = [a.to_numpy(zero_copy_only=False) for a in arrays[len(OWN_COLUMNS) :]]
-                rows = np.stack(numbers, axis=1)
-                yield from (Row(*fields) for fields in zip(*own, rows, strict=True))
-    except pa.ArrowInvalid as error:
-        raise OtherTableError from error
+    with _damage_is_no_table(), parquet.ParquetFile(source) as file:
+        if not file.schema_arrow.equals(_schema(columns)):
+            raise OtherTableError
+        for batch in file.iter_batches(_PARQUET_ROWS):
+            arrays = batch.columns
+            own = [array.to_pylist() for array in arrays[: len(OWN_COLUMNS)]]
+            numbers = [a.to_numpy(zero_copy_only=False) for a in arrays[len(OWN_COLUMNS) :]]
+            rows = np.stack(numbers, axis=1)
+            yield from (Row(*fields) for fields in zip(*own, rows, strict=True))
 
 
 _FORMATS = {

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tonotope.errors import PathError
-from tonotope.extraction.files import cannot_write, locked_file
+from tonotope.extraction.files import cannot_write, locked_file, write_all
 from tonotope.extraction.formats import OWN_COLUMNS, Row, parse_numbers, spell_numbers
 
 __all__ = ["Journal", "journal_of"]
@@ -119,9 +119,7 @@ class Journal:
             return None
 
     def _write(self, line: bytes) -> None:
-        left = memoryview(line)
         try:
-            while left:
-                left = left[self._file.write(left) :]
+            write_all(self._file, line)
         except OSError as error:
             raise cannot_write(self.path, error) from error

@@ -194,25 +194,31 @@ class FileRun:
         )
 
     def _find(self) -> list[FoundFile]:
-        files = {}
+        files: dict[str, FoundFile] = {}
+        folders = []
         for path in self._paths:
-            state = os.stat(path)  # noqa: PTH116
-            if not stat.S_ISDIR(state.st_mode):
+            try:
+                state = os.stat(path)  # noqa: PTH116
+            except OSError as error:  # gone since the paths were checked
+                self._fail(path, error.strerror or type(error).__name__)
+                continue
+            if stat.S_ISDIR(state.st_mode):
+                folders.append(path)
+            else:
                 files[path] = FoundFile(path, state.st_size, state.st_mtime_ns)
-        walk = Walk([path for path in self._paths if path not in files])
+        walk = Walk(folders)
         for found in walk:
             files[found.path] = found
             self._progress.summary.files = len(files)
             if len(files) % 256 == 0:
                 self._on_progress(self._progress)
-        if not files and not walk.unreadable:
+        for unreadable in walk.unreadable:
+            self._fail(unreadable.path, unreadable.reason)
+        if not files and not self._failures:
             raise PathError(
                 f"no audio file in {', '.join(map(repr, self._paths))}. Name a folder of music."
             )
-        self._progress.summary.files = len(files)
-        for unreadable in walk.unreadable:
-            self._progress.summary.files += 1
-            self._fail(unreadable.path, unreadable.reason)
+        self._progress.summary.files = len(files) + len(self._failures)
         self._progress.is_walking = False
         self._on_progress(self._progress)
         return list(files.values())

@@ -10,7 +10,7 @@ from typing import Any
 
 from tonotope.audio import AudioIdentity
 from tonotope.errors import PathError
-from tonotope.extraction.files import cannot_write, replacing
+from tonotope.extraction.files import cannot_write, refuse_special, replacing
 from tonotope.extraction.formats import Format, OtherTableError, Row, format_of
 from tonotope.extraction.journal import Journal
 from tonotope.extraction.run import ExtractionSummary, FileRun, OnProgress, check_paths
@@ -84,7 +84,7 @@ def extract_table(
         if _holds_something(target, name):
             try:
                 rows.keep(form.read(target, columns))
-            except (OtherTableError, OSError):
+            except OtherTableError:
                 raise PathError(
                     f"'{name}' exists and is no table of this set. Name another --out, or remove "
                     "that file."
@@ -151,6 +151,7 @@ def _target(name: str) -> Path:
         )
     if os.path.isdir(target):  # noqa: PTH112
         raise PathError(f"cannot write '{name}': it is a folder. Name a file.")
+    refuse_special(target, name)
     return target
 
 

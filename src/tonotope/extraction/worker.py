@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tonotope.audio import AudioInfo, decode
 from tonotope.extraction.files import replacing
+from tonotope.extraction.formats import spell_path
 from tonotope.features import Descriptors
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 from tonotope.features.stream import DescriptorStream
@@ -97,7 +98,7 @@ def write_frames(path: str, *, file: FrameFile) -> Written | OutOfSpace:
     """
     described, audio = _listen(path, file.features, keep_frames=True)
     arrays: dict[str, NDArray[Any]] = {
-        "path": np.array(os.fsencode(path).decode("utf-8", "backslashreplace")),
+        "path": np.array(spell_path(path)),
         "audio_id": np.array(audio.audio_id),
         "duration_s": np.array(audio.duration_s),
         "version": np.array(file.version),
