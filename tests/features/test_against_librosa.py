@@ -48,7 +48,7 @@ CORRELATION = {
     "spectral_contrast": 0.9995,
     "cqt": 0.9996,
     "chroma_cqt": 0.9995,
-    "chroma_cens": 0.9989,
+    "chroma_cens": 0.999,
     "tonnetz": 0.9996,
 }
 NORMALISED = {"chroma_cqt", "chroma_cens", "tonnetz"}
@@ -276,8 +276,8 @@ def test_agrees_with_librosa(case):
 @pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 def test_correlates_with_librosa(case):
     ours, reference = case
-    level = reference.cqt.max(axis=1)
-    sounds = level > 1e-2 * level.max()
+    level = reference.rms
+    sounds = level > 1e-4 * level.max()
     for feature, least in CORRELATION.items():
         if reference.name == "shorter_than_a_frame" and feature in {"cqt", *NORMALISED}:
             continue  # and than most of the transform's windows
@@ -286,11 +286,28 @@ def test_correlates_with_librosa(case):
         assert mine.dtype == np.float32
         if feature in NORMALISED:
             mine, theirs = mine[sounds], theirs[sounds]
-        if feature == "chroma_cens" and not reference.name.endswith(tuple(SUFFIXES)):
-            least = 0.99  # noise lies at the thresholds of its steps as often as not
+        if feature in NORMALISED and not reference.name.endswith(tuple(SUFFIXES)):
+            # Noise has no harmony, and lies at the thresholds of CENS as often as not.
+            least = 0.99 if feature == "chroma_cens" else 0.999
         assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] >= least, feature
         # Correlation does not see a factor.
         assert np.linalg.norm(mine) == pytest.approx(np.linalg.norm(theirs), rel=0.01), feature
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "track",
+    # Where "lobby" ends, librosa is up to 0.5 from the definition in a frame, we are up to 0.07.
+    [track for track in TRACKS[::4] if "lobby" not in track],
+)
+def test_harmony_agrees_as_the_music_fades(music_dir, track):
+    with decode(music_dir / track) as blocks:
+        signal = np.concatenate(list(blocks))[-30 * RATE_HZ :]
+    ours, reference = analyze([signal], ["cqt", "chroma_cqt", "rms"]), Librosas(signal, track)
+    sounds = reference.rms > 1e-4 * reference.rms.max()
+    for feature, least in (("cqt", 0.9996), ("chroma_cqt", 0.999)):
+        mine, theirs = ours[feature][sounds], getattr(reference, feature)[sounds]
+        assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] >= least, feature
 
 
 def test_beats_and_onsets_are_librosas(case):

@@ -25,7 +25,7 @@ from tonotope.features.loudness import (
     loudness_range,
     momentary_loudness,
 )
-from tonotope.features.true_peak import interpolator, true_peak
+from tonotope.features.oversampling import interpolator, true_peak
 from tonotope.features.weighting import FADING, b_weighting, k_weighting, weighted_energies
 
 RATE_HZ = 22050

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import pkgutil
+import types
+
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonotope.features import DESCRIPTORS, analyze, estimate_key, waveform
+from tonotope import features
+from tonotope.features import (
+    DESCRIPTORS,
+    analyze,
+    bark_power,
+    estimate_key,
+    rhythm_patterns,
+    waveform,
+)
 from tonotope.features.chroma import chroma_stft, estimate_tuning, power_peaks, spectral_peaks
 from tonotope.features.spectral import spectral_flatness, spectral_shape
 from tonotope.features.stft import (
+    BATCH_FRAMES,
     HOP_LENGTH,
     N_FFT,
     SAMPLE_RATE_HZ,
@@ -22,8 +36,8 @@ from tonotope.features.stft import (
 from tonotope.features.stream import DescriptorStream
 from tonotope.features.tables import table_columns, table_features, table_row
 
-# The first batch of 64 frames is full with this many samples.
-FIRST_BATCH = 63 * HOP_LENGTH + N_FFT // 2
+# The first batch of frames is full with this many samples.
+FIRST_BATCH = (BATCH_FRAMES - 1) * HOP_LENGTH + N_FFT // 2
 
 LENGTHS = st.one_of(
     st.sampled_from([1, 2, HOP_LENGTH - 1, HOP_LENGTH, HOP_LENGTH + 1, N_FFT // 2]),
@@ -81,8 +95,9 @@ def assert_equal(ours, theirs):
         if isinstance(a, np.ndarray):
             assert np.array_equal(a, b), name
         elif name == "level":
-            assert np.array_equal(a.momentary_lufs, b.momentary_lufs)
-            assert a.true_peak_dbtp == b.true_peak_dbtp
+            for field in dataclasses.fields(a):
+                both = (getattr(a, field.name), getattr(b, field.name))
+                assert np.array_equal(*both, equal_nan=True), field.name
         else:
             assert a == b, name
 
@@ -151,6 +166,68 @@ def test_another_key_profile_can_be_chosen_for_a_track():
     assert whole["key_profile"].sum() == pytest.approx(1)
     assert estimate_key(whole["key_profile"]).name == whole["key"].name
     assert estimate_key(whole["key_profile"], profiles="temperley") is not None
+
+
+def test_stretches_end_where_they_end_however_long_the_blocks():
+    minute = music(60 * SAMPLE_RATE_HZ)
+    tones = [np.float32(0.2) * np.roll(minute, 977 * k) for k in range(22)]
+    signal = np.concatenate(tones)
+    rows = []
+    for n_blocks in (1, 35):
+        stream = DescriptorStream(
+            ["chroma_stft", "chroma_cens", "tonnetz", "rms", "rhythm_patterns"], keep_frames=False
+        )
+        for block in np.array_split(signal, n_blocks):
+            stream.push(block)
+        stream.finish()
+        rows.append(stream.result())
+    for name in ("chroma_stft", "chroma_cens", "tonnetz", "rms"):
+        whole, cut = (row.moments_of(name).statistics() for row in rows)
+        assert np.array_equal(whole, cut), name
+    assert np.array_equal(rows[0]["rhythm_patterns"], rows[1]["rhythm_patterns"])
+
+
+def test_rhythm_patterns_are_those_of_all_frames_or_the_mean_of_stretches():
+    signal = music(12 * SAMPLE_RATE_HZ)
+    bands = bark_power(stft_power(signal))
+    found = analyze([signal], ["rhythm_patterns"])["rhythm_patterns"]
+    np.testing.assert_allclose(found, rhythm_patterns(bands), rtol=1e-5, atol=1e-7)
+    stream = DescriptorStream(["rhythm_patterns"], keep_frames=False)
+    quiet, loud = 0.1 * np.tile(signal, 105), np.tile(signal, 30)
+    stream.push(np.concatenate([quiet, loud]))
+    stream.finish()
+    bands = bark_power(stft_power(np.concatenate([quiet, loud])))
+    stretches = np.split(bands, [51_712])
+    means = [rhythm_patterns(stretch) for stretch in stretches]
+    weighted = np.average(means, axis=0, weights=[len(stretch) for stretch in stretches])
+    np.testing.assert_allclose(stream.result()["rhythm_patterns"], weighted, rtol=1e-4, atol=1e-6)
+    assert np.abs(means[0] - means[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, -np.inf, 2.0**30])
+def test_what_is_no_sample_is_refused(sample):
+    signal = music(30_000)
+    signal[1000] = sample
+    with pytest.raises(ValueError, match=r"a sample is .*expected numbers around -1 to 1"):
+        analyze([signal], ["rms"])
+
+
+def test_there_is_no_result_before_the_end_and_no_sample_after():
+    stream = DescriptorStream(["rms"])
+    stream.push(music(5000))
+    with pytest.raises(ValueError, match="no result before finish"):
+        stream.result()
+    stream.finish()
+    with pytest.raises(ValueError, match="no more samples after finish"):
+        stream.push(music(5000))
+
+
+def test_every_name_is_what_it_is_whatever_was_loaded_before():
+    for module in pkgutil.iter_modules(features.__path__):
+        importlib.import_module(f"tonotope.features.{module.name}")
+    for name in features.__all__:
+        assert not isinstance(getattr(features, name), types.ModuleType), name
+        assert getattr(features, name) is getattr(features, name)
 
 
 def test_stereo_is_refused_by_its_shape():

@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from tonotope.features.descriptors import Descriptors as Descriptors
     from tonotope.features.fluctuation import bark_power as bark_power
     from tonotope.features.fluctuation import fluctuation_summary as fluctuation_summary
+    from tonotope.features.fluctuation import modulation_frequencies_hz as modulation_frequencies_hz
     from tonotope.features.fluctuation import rhythm_patterns as rhythm_patterns
+    from tonotope.features.key import KEY_PROFILES as KEY_PROFILES
     from tonotope.features.key import Key as Key
+    from tonotope.features.key import camelot_distance as camelot_distance
     from tonotope.features.key import estimate_key as estimate_key
+    from tonotope.features.loudness import Level as Level
     from tonotope.features.loudness import dynamic_complexity as dynamic_complexity
     from tonotope.features.loudness import integrated_loudness as integrated_loudness
     from tonotope.features.loudness import loudness_range as loudness_range
+    from tonotope.features.loudness import momentary_loudness as momentary_loudness
     from tonotope.features.mel import delta as delta
     from tonotope.features.mel import log_mel as log_mel
     from tonotope.features.mel import mel_power as mel_power
@@ -38,7 +43,9 @@ if TYPE_CHECKING:
     from tonotope.features.mel import power_to_db as power_to_db
     from tonotope.features.onset import onset_strength as onset_strength
     from tonotope.features.onset import onset_times as onset_times
+    from tonotope.features.oversampling import true_peak as true_peak
     from tonotope.features.pulse import beat_histogram as beat_histogram
+    from tonotope.features.pulse import beat_histogram_summary as beat_histogram_summary
     from tonotope.features.pulse import danceability as danceability
     from tonotope.features.pulse import pulse_clarity as pulse_clarity
     from tonotope.features.spectral import spectral_bandwidth as spectral_bandwidth
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
     from tonotope.features.spectral import spectral_rolloff as spectral_rolloff
     from tonotope.features.stft import stft_magnitude as stft_magnitude
     from tonotope.features.stft import stft_power as stft_power
+    from tonotope.features.stream import DescriptorStream as DescriptorStream
     from tonotope.features.stream import analyze as analyze
     from tonotope.features.tempo import Tempo as Tempo
     from tonotope.features.tempo import estimate_tempo as estimate_tempo
@@ -55,15 +63,21 @@ if TYPE_CHECKING:
     from tonotope.features.tempo import tempogram as tempogram
     from tonotope.features.tonal import pitch_class_profile as pitch_class_profile
     from tonotope.features.tonal import tonnetz as tonnetz
-    from tonotope.features.true_peak import true_peak as true_peak
     from tonotope.features.waveform import rms as rms
     from tonotope.features.waveform import zero_crossing_rate as zero_crossing_rate
 
-FAMILY_VERSIONS = {"timbre": 2, "harmony": 2, "rhythm": 2, "level": 1}
+FAMILY_VERSIONS = {"timbre": 2, "harmony": 3, "rhythm": 2, "level": 1}
 """A family's version goes up whenever one of its numbers in a track's row changes; libraries
 recompute what was made by another."""
 
 _MODULE_OF = {
+    "modulation_frequencies_hz": "fluctuation",
+    "beat_histogram_summary": "pulse",
+    "camelot_distance": "key",
+    "KEY_PROFILES": "key",
+    "momentary_loudness": "loudness",
+    "Level": "loudness",
+    "DescriptorStream": "stream",
     "DESCRIPTORS": "descriptors",
     "Descriptor": "descriptors",
     "Descriptors": "descriptors",
@@ -107,7 +121,7 @@ _MODULE_OF = {
     "stft_power": "stft",
     "tempogram": "tempo",
     "tonnetz": "tonal",
-    "true_peak": "true_peak",
+    "true_peak": "oversampling",
     "zero_crossing_rate": "waveform",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from tonotope.features.cqt import N_OCTAVES
 from tonotope.features.stft import N_BINS, N_FFT, SAMPLE_RATE_HZ, Float32Array
 
 __all__ = [
@@ -213,8 +214,11 @@ def strongest_is_one(raw: Float32Array) -> Float32Array:
 
 
 @cache
-def _class_of_bins(n_bins: int, bins_per_octave: int) -> Float32Array:
+def _class_of_bins(n_bins: int) -> Float32Array:
     """Return which bins of a constant-Q transform from C1 on make which pitch class."""
+    bins_per_octave, rest = divmod(n_bins, N_OCTAVES)
+    if rest or bins_per_octave % N_CHROMA:
+        raise ValueError(f"a transform of {n_bins} bins has no whole octaves of 12 classes in it")
     per_class = bins_per_octave // N_CHROMA
     # The middle one of a class's bins is the tuned one; the octave below begins with its last.
     pitch_class = (np.arange(n_bins) + per_class // 2) // per_class % N_CHROMA
@@ -224,43 +228,34 @@ def _class_of_bins(n_bins: int, bins_per_octave: int) -> Float32Array:
     return members
 
 
-def unnormalised_chroma(cqt: Float32Array, *, bins_per_octave: int) -> Float32Array:
-    """Return the sum of the constant-Q magnitudes of each pitch class.
-
-    Parameters
-    ----------
-    cqt
-        See `tonotope.features.cqt.cqt_magnitude`, shape (n_frames, 7 * bins_per_octave).
-    bins_per_octave
-        A multiple of 12.
-
-    Returns
-    -------
-    ndarray
-        Shape (n_frames, 12), float32, C first.
-    """
-    classes: Float32Array = cqt @ _class_of_bins(cqt.shape[1], bins_per_octave)
+def unnormalised_chroma(cqt: Float32Array) -> Float32Array:
+    """Return the sum of the constant-Q magnitudes of each pitch class; see `chroma_cqt`."""
+    classes: Float32Array = cqt @ _class_of_bins(cqt.shape[1])
     return classes
 
 
-def chroma_cqt(cqt: Float32Array, *, bins_per_octave: int = 36) -> Float32Array:
+def chroma_cqt(cqt: Float32Array) -> Float32Array:
     """Return the pitch classes of a constant-Q transform, the strongest of a frame being 1.
 
-    Equals ``librosa.feature.chroma_cqt``.
+    With 36 bins per octave it equals ``librosa.feature.chroma_cqt``.
 
     Parameters
     ----------
     cqt
-        See `tonotope.features.cqt.cqt_magnitude`, shape (n_frames, 7 * bins_per_octave).
-    bins_per_octave
-        A multiple of 12.
+        Seven octaves from C1 on of 12 or 36 bins each, see `tonotope.features.cqt.cqt_magnitude`,
+        shape (n_frames, 84) or (n_frames, 252).
 
     Returns
     -------
     ndarray
         Shape (n_frames, 12), float32, C first; 0 in silent frames.
+
+    Raises
+    ------
+    ValueError
+        If there are no such octaves.
     """
-    return strongest_is_one(unnormalised_chroma(cqt, bins_per_octave=bins_per_octave))
+    return strongest_is_one(unnormalised_chroma(cqt))
 
 
 def chroma_cens(chroma: Float32Array) -> Float32Array:

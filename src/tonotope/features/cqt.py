@@ -6,7 +6,7 @@ is transformed once, and each filter is a short product with a part of that spec
 one value per hop (which is what decimation does to a spectrum) and transformed back.
 
 Numbers are those of ``np.abs(librosa.cqt(...))`` but for what either cuts off its filters, which
-rings more than 54 dB below loud music beside it. In frames in which nothing else is (2048 samples
+rings more than 70 dB below loud music beside it. In frames in which nothing else is (2048 samples
 100 dB below the loudest of their half minute) they are 0 here.
 
 References
@@ -40,14 +40,14 @@ _BLOCK_FRAMES = 1440
 _MARGIN_FRAMES = 36
 _USED_FRAMES = _BLOCK_FRAMES - 2 * _MARGIN_FRAMES
 _BLOCK_SAMPLES = _BLOCK_FRAMES * HOP_LENGTH
-# How far a filter reaches in widths of its window's spectrum. What is beyond makes 1 % of it, as
-# much as librosa leaves out.
-_REACH = 3.5
+# How far a filter reaches in widths of its window's spectrum: as far as a zero, since what is cut
+# off elsewhere rings ten times as loud. What is beyond makes less than 1 % of it.
+_REACH = 4.0
 _STEPS = 8192
 # Frames whose samples are this far (100 dB) below the loudest of their block are silent.
 _SILENCE = 1e-5
-# How loud filters ring in them at most, relative to the loudest frame: 54 dB below.
-_RINGING = 2e-3
+# How loud filters ring in them at most, relative to the loudest frame: 70 dB below.
+_RINGING = 3e-4
 
 
 @dataclass(frozen=True, slots=True)

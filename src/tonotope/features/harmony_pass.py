@@ -81,11 +81,13 @@ class HarmonyPass:
         is_tuned = self.tuning is not None
         if not self._wanted or (is_tuned and not self._wanted & _OF_FRAMES):
             return
-        peaks = chroma.spectral_peaks(spectrum.magnitude, spectrum.loudest)
         if is_tuned:
             self._keep_chroma(spectrum.power)
-            self._keep_profile(peaks, len(spectrum.power))
+            if "pitch_class_profile" in self._wanted:
+                peaks = chroma.spectral_peaks(spectrum.magnitude, spectrum.loudest)
+                self._keep_profile(peaks, len(spectrum.power))
             return
+        peaks = chroma.spectral_peaks(spectrum.magnitude, spectrum.loudest)
         self._held_peaks.append(peaks)
         if "chroma_stft" in self._wanted:
             self._held_power.append(spectrum.power)
@@ -167,7 +169,7 @@ class HarmonyPass:
                         magnitude, tuning=self.tuning or 0.0, cqt_tuning=tuning_bins
                     )
                     self.key_profile += classes.sum(axis=0, dtype=np.float64)
-                classes = chroma.unnormalised_chroma(magnitude, bins_per_octave=bins)
+                classes = chroma.unnormalised_chroma(magnitude)
                 self._buffers[f"classes_{bins}"].append(classes)
 
     def _of_classes(

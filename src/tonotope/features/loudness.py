@@ -16,8 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from tonotope.features.oversampling import TruePeakMeter, true_peak_dbtp
 from tonotope.features.stft import Float32Array
-from tonotope.features.true_peak import TruePeakMeter, true_peak_dbtp
 from tonotope.features.weighting import (
     CHUNK_SAMPLES,
     FADING,
@@ -66,7 +66,7 @@ class Level:
     loudness_range_lu
         See `loudness_range`; NaN if no 3 s of the signal are above -70 LUFS.
     true_peak_dbtp
-        See `tonotope.features.true_peak.true_peak`; NaN of silence.
+        See `tonotope.features.oversampling.true_peak`; NaN of silence.
     dynamic_complexity_db
         See `dynamic_complexity`; NaN if no reading of it is above -100 dB.
     momentary_lufs
