@@ -8,6 +8,8 @@ Tonotope is faster. Peers: two librosa scripts (`librosa_scripts.py`); Essentia'
 (AGPL) and bliss (GPL), both with decoding, where they are installed (pip install essentia
 bliss-audio). Tonotope's side is everything that is not on request, all frames of it, and the row
 of the table `tonotope`: also what librosa has not (loudness, key, rhythm patterns ...).
+`vs_librosa_shared` computes the same descriptors as Tonotope: two constant-Q transforms, of 12
+and of 36 bins per octave; `..._coarse_chroma` makes chroma of the first, which is cheaper.
 Beside it: the share of each stage, and the floor, which is the bare FFT of the same frames.
 The last line is one JSON object.
 """
@@ -209,6 +211,8 @@ def compare(paths: list[str], rounds: int) -> dict[str, list[float]]:
     if essentia is not None:
         essentia.log.infoActive = essentia.log.warningActive = False
         of_files["vs_essentia_with_decoding"] = lambda path: MusicExtractor()(path)
+    # What Essentia's tag reader takes, too.
+    common = [path for path in paths if path.lower().endswith((".mp3", ".ogg", ".flac", ".wav"))]
     if bliss_audio is not None:
         of_files["vs_bliss_with_decoding"] = bliss_audio.Song
     for k in range(rounds):
@@ -217,7 +221,7 @@ def compare(paths: list[str], rounds: int) -> dict[str, list[float]]:
             ratios[name].append(cpu_s(theirs, signal) / cpu_s(ours, signal))
         long = np.tile(signal, 8)
         ratios["growth_240_s_over_30_s"].append(cpu_s(whole_set, long) / cpu_s(whole_set, signal))
-        path = paths[k * len(paths) // rounds]
+        path = common[k * len(common) // rounds]
         for name, file_work in of_files.items():
             ratios[name].append(cpu_s(file_work, path) / cpu_s(whole_file, path))
     return ratios

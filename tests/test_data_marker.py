@@ -29,6 +29,7 @@ def outcomes(folder: Path, data: Path, **environment: str) -> str:
     (folder / "test_these.py").write_text(TESTS)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = data\n")
     variables = {k: v for k, v in os.environ.items() if k != "CI"}
+    variables["PYTHONPATH"] = str(Path(__file__).parent)  # what conftest.py imports
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(folder)],
         env=variables | {"TONOTOPE_DATA": str(data)} | environment,

@@ -546,3 +546,12 @@ class TestLoudnessMeter:
         figures = (level.integrated_lufs, level.loudness_range_lu, level.true_peak_dbtp)
         assert not any(map(math.isinf, figures))
         assert np.isfinite(level.momentary_lufs).all()
+
+
+def test_what_is_20_lu_below_the_mean_has_no_part_in_the_range() -> None:
+    # The mean lies 0.79 LU below the loud part, and a sixth of the time it is quiet: 20.5 LU below
+    # that, or 19.
+    loud = tone(997, 60, peak_db=-10)
+    far, near = (tone(997, 12, peak_db=-10 - 0.79 - below) for below in (20.5, 19.0))
+    assert loudness_range(np.concatenate([loud, far])) < 2
+    assert loudness_range(np.concatenate([loud, near])) > 15

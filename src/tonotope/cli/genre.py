@@ -45,7 +45,7 @@ def genre(
     status = 0
     for path in files:
         try:
-            analysis = analyze(path)
+            analysis = analyze(path, families=())
         except DecodeError as error:
             complain(str(error))
             status = 1

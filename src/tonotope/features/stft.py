@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its submodules load when first used
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
