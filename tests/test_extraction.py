@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
@@ -390,6 +392,33 @@ def test_copies_of_what_cannot_be_decoded(tmp_path: Path) -> None:
     assert counts(extract_table([tmp_path / "music"], tmp_path / "t.csv", SMALL)) == (0, 0, 0, 2, 0)
 
 
+def test_a_table_is_on_the_disk_before_anything_is_given_up_for_it(
+    small: Path, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copy(small / "t.csv", tmp_path))
+    inode, fsync, synced = out.stat().st_ino, os.fsync, []
+
+    def sync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, out.stat().st_ino))
+        assert journal_of(out).exists()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    extract_table([music], out, SMALL)
+    new = out.stat().st_ino
+    assert synced == [(new, inode), (tmp_path.stat().st_ino, new)]
+
+
+def test_what_lies_where_a_table_is_written_is_not_written_through(
+    music: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").write_text("of somebody else")
+    (tmp_path / "t.csv.new").symlink_to(tmp_path / "other")
+    extract_table([music / "a.wav"], tmp_path / "t.csv", ["rms"])
+    assert (tmp_path / "other").read_text() == "of somebody else"
+    assert len(rows_of(tmp_path / "t.csv")) == 2
+
+
 def test_a_link_is_written_through(music: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "t.csv").symlink_to(tmp_path / "data" / "real.csv")
@@ -598,10 +627,10 @@ def test_named_frames_are_kept_and_others_refused(music: Path, tmp_path: Path) -
     np.savez(one, **arrays)
     os.link(one, tmp_path / "as it was.npz")
     altered = one.read_bytes()
-    damaged = (
-        (out / "one.mp3.npz").read_bytes().replace(b"PK\x01\x02\x14\x03", b"PK\x01\x02\xff\x03")
-    )
-    (out / "copy of a.wav.npz").write_bytes(damaged)  # as if of a zip file of the far future
+    copy = out / "copy of a.wav.npz"
+    damaged = bytearray(copy.read_bytes())
+    damaged[damaged.index(b"PK\x01\x02") + 6] = 0xFF  # a zip file of the far future
+    copy.write_bytes(damaged)
     (out / ".123.part").write_bytes(b"left by a worker that was killed")
     assert counts(extract_frames([music / "B"], out, wanted)) == (3, 2, 1, 1, 0)
     assert (out / "one.mp3.npz").stat().st_ino == before
@@ -627,13 +656,110 @@ def test_a_folder_with_other_things_is_left_alone(music: Path, tmp_path: Path) -
     with pytest.raises(PathError, match="holds other things than frames"):
         extract_frames([music], music)
     (tmp_path / "frames.json").write_text('{"of": "somebody else"}')
-    with pytest.raises(PathError, match="holds frames of another set"):
+    with pytest.raises(PathError, match=r"holds a frames\.json that describes no frames"):
         extract_frames([music], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["frames.json"]
     with pytest.raises(PathError, match="is a file"):
         extract_frames([music], tmp_path / "frames.json")
     with pytest.raises(InputError, match="is the name of a table"):
         extract_frames([music], tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b'{"root": 1, "descriptors": []}', b'{"descriptors": ["rms"]}']
+)
+def test_a_description_of_somebody_else_is_left_alone(
+    music: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "frames.json").write_bytes(content)
+    (tmp_path / "picture.png").touch()
+    with pytest.raises(PathError, match=r"holds (other things than|a frames\.json)"):
+        extract_frames([music], tmp_path, ["rms"])
+    assert (tmp_path / "frames.json").read_bytes() == content
+
+
+def test_a_description_that_is_no_ordinary_file_is_left_alone(music: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "frames.json")
+    with pytest.raises(PathError, match=r"frames\.json': it is no ordinary file"):
+        extract_frames([music], tmp_path, ["rms"])
+    assert (tmp_path / "frames.json").is_fifo()
+
+
+def test_a_folder_of_frames_mirrors_one_folder_of_music(tmp_path: Path) -> None:
+    folder, out = tmp_path / os.fsdecode(b"music \xe9"), tmp_path / "frames"
+    for k, name in enumerate(("A/1/x.wav", "A/2/x.wav", "B/x.wav")):
+        write(tmp_path / "music" / name, seed=k)
+    (tmp_path / "music").rename(folder)
+
+    def written() -> set[str]:
+        return {str(path.relative_to(out)) for path in out.rglob("*.npz")}
+
+    assert extract_frames([folder / "A"], out, ["rms"], jobs=1).computed == 2
+    assert written() == {"1/x.wav.npz", "2/x.wav.npz"}
+    root = json.loads((out / "frames.json").read_bytes())["root"]
+    assert root == str(folder / "A")
+    # Less of it, and from another folder, by the same names.
+    assert counts(extract_frames([folder / "A" / "2"], out, ["rms"])) == (1, 0, 1, 0, 0)
+    (folder / "A" / "1" / "x.wav").rename(folder / "A" / "1" / "y.wav")
+    assert counts(extract_frames([folder / "A" / "1"], out, ["rms"])) == (1, 1, 0, 0, 0)
+    assert written() == {"1/x.wav.npz", "2/x.wav.npz", "1/y.wav.npz"}
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    for outside in (folder / "B", folder / "B" / "x.wav", folder):
+        with pytest.raises(PathError, match=r"does not lie in .*/A'.* Name another --out"):
+            extract_frames([folder / "A", outside], out, ["rms"])
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == before
+
+
+def test_a_folder_without_frames_mirrors_nothing_yet(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    (tmp_path / "no music").mkdir()
+    with pytest.raises(PathError, match="no audio file"):
+        extract_frames([tmp_path / "no music"], out, ["rms"])
+    assert not out.exists()
+    out.mkdir()
+    assert extract_frames([music / "words.mp3"], out, ["rms"]).failed == 1
+    assert list(out.iterdir()) == []
+    assert extract_frames([music / "a.wav"], out, ["rms"]).computed == 1
+
+
+def test_a_description_that_is_written_in_parts(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(FileIO):
+        n_bytes_left = 10_000
+
+        def write(self, content) -> int:
+            if self.n_bytes_left < 100:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.n_bytes_left -= 100
+            return super().write(content[:100])
+
+    monkeypatch.setattr("tonotope.extraction.files.FileIO", Slow)
+    assert extract_frames([music / "a.wav"], tmp_path / "whole", ["rms"]).computed == 1
+    description = (tmp_path / "whole" / "frames.json").read_bytes()
+    assert list(json.loads(description)["descriptors"]) == ["rms"]
+    monkeypatch.setattr(Slow, "n_bytes_left", 250)
+    with pytest.raises(PathError, match=r"cannot write '.*/full': No space left on device"):
+        extract_frames([music / "a.wav"], tmp_path / "full", ["rms"])
+    monkeypatch.undo()
+    assert extract_frames([music / "a.wav"], tmp_path / "full", ["rms"]).computed == 1
+
+
+def test_what_is_in_the_way_of_one_file_of_frames_costs_it_alone(tmp_path: Path) -> None:
+    folder, out = tmp_path / "music", tmp_path / "frames"
+    long = f"{'n' * 248}.wav"
+    for seed, name in enumerate(("x.wav", "x.wav.npz/in.wav", "a.wav", "b.wav", long)):
+        write(folder / name, seed=seed)
+    extract_frames([folder / "x.wav.npz", folder / "a.wav"], out, ["rms"], jobs=1)
+    os.mkfifo(out / "b.wav.npz")
+    summary = extract_frames([folder], out, ["rms"], jobs=1)
+    assert counts(summary) == (2, 0, 2, 3, 0)
+    in_the_way = "there is a folder, or no ordinary file, of that name"
+    assert [(Path(failed.path).name, failed.reason) for failed in summary.failures] == [
+        ("b.wav", f"cannot write '{out}/b.wav.npz': {in_the_way}"),
+        (long, f"cannot write '{out}/{long}.npz': File name too long"),
+        ("x.wav", f"cannot write '{out}/x.wav.npz': {in_the_way}"),
+    ]
 
 
 def test_a_file_of_frames_is_whole_or_absent(start: Start, many: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -86,11 +86,24 @@ def replacing(target: Path, unfinished: Path) -> Iterator[Path]:
     target
         What is replaced.
     unfinished
-        Where to write, in the same file system.
+        Where to write, in the same file system. What lies there is removed.
     """
     try:
+        unfinished.unlink(missing_ok=True)  # through a link another file would be written
         yield unfinished
+        # Else a power cut may leave the new name with nothing in it.
+        _sync(unfinished)
         unfinished.replace(target)
+        with suppress(OSError):  # there are file systems that do not sync folders
+            _sync(target.parent)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from tonotope.audio import AudioIdentity
 from tonotope.errors import InputError, PathError
-from tonotope.extraction.files import cannot_write, locked_file
+from tonotope.extraction.files import cannot_write, locked_file, write_all
 from tonotope.extraction.formats import is_table_name
 from tonotope.extraction.run import ExtractionSummary, FileRun, OnProgress, check_paths
 from tonotope.extraction.sets import frame_features, version_of
@@ -57,8 +57,8 @@ def extract_frames(
         Folders, walked with all their subfolders, and files.
     out
         The folder, made where there is none. It mirrors what lies below the folder that all of
-        `paths` share: ``<out>/Artist/Album/01.mp3.npz``. Beside them ``frames.json`` says what the
-        descriptors are.
+        `paths` shared in the first run: ``<out>/Artist/Album/01.mp3.npz``. Beside them
+        ``frames.json`` names that folder, ``root``, and says what the descriptors are.
     features
         Names of descriptors, or the name of a table for what it is made of; all that are not on
         request by default.
@@ -68,19 +68,23 @@ def extract_frames(
     Raises
     ------
     InputError, PathError, LibraryError, KeyboardInterrupt
-        As for `extract_table`; a folder that holds anything else is refused.
+        As for `extract_table`; a folder that holds anything else is refused, and so are paths
+        that lie outside the ``root`` of the folder.
     """
     wanted = frame_features(features)
     name = os.fspath(out)
     listened = check_paths(paths)
-    with _folder(name, wanted) as folder:
-        frames = _FrameFiles(folder, _shared_folder(listened), wanted)
+    with _folder(name) as (folder, description):
+        root = _agree(description, name, wanted, listened)
+        frames = _FrameFiles(folder, root, wanted)
         run = FileRun(listened, frames, on_progress)
         try:
             run.execute(jobs=jobs, nice=nice, memory_bytes=_MEMORY_BYTES)
         finally:
             for left_over in folder.glob(".*.part"):
                 left_over.unlink(missing_ok=True)
+            if not _others(folder):  # no music yet that it would mirror
+                (folder / _DESCRIPTION).unlink(missing_ok=True)
         return run.summary(columns=len(wanted), out=name)
 
 
@@ -98,6 +102,8 @@ class _FrameFiles:
         return f"{self._folder / os.path.relpath(path, self._root)}.npz"
 
     def has(self, key: str, identity: AudioIdentity) -> bool:
+        if not os.path.isfile(key):  # noqa: PTH113 - never raises, never waits for a pipe
+            return False
         try:
             with Path(key).open("rb") as file, np.load(file, allow_pickle=False) as held:
                 made_of = [str(held[name]) for name in ("audio_id", "version")]
@@ -126,8 +132,8 @@ def _shared_folder(paths: Sequence[str]) -> str:
 
 
 @contextmanager
-def _folder(name: str, features: tuple[str, ...]) -> Iterator[Path]:
-    """Make the folder with its description, or check that it has this one; hold its lock."""
+def _folder(name: str) -> Iterator[tuple[Path, FileIO]]:
+    """Make the folder, or check that it is one of frames; open and lock its description."""
     if is_table_name(name):
         raise InputError(f"'{name}' is the name of a table. With --frames, name a folder.")
     folder = Path(os.path.realpath(os.path.expanduser(name)))  # noqa: PTH111 - never raises
@@ -137,9 +143,11 @@ def _folder(name: str, features: tuple[str, ...]) -> Iterator[Path]:
             "another --out."
         )
     description = folder / _DESCRIPTION
+    is_new = not os.path.lexists(folder)
     try:
         folder.mkdir(exist_ok=True)
-        if not description.exists() and any(folder.iterdir()):
+        is_described = description.exists() and description.stat().st_size > 0
+        if not is_described and _others(folder):
             raise PathError(
                 f"'{name}' holds other things than frames. Name a new or an empty folder."
             )
@@ -147,25 +155,62 @@ def _folder(name: str, features: tuple[str, ...]) -> Iterator[Path]:
         raise PathError(f"'{name}' is a file. With --frames, name a folder.") from None
     except OSError as error:
         raise cannot_write(name, error) from error
-    with locked_file(description, name) as file:
-        held = file.readall()
-        if not held:
-            _write_description(file, name, features)
-        elif _features_of(held) != list(features):
-            raise PathError(f"'{name}' holds frames of another set. Name another --out.")
-        yield folder
-
-
-def _write_description(file: FileIO, name: str, features: tuple[str, ...]) -> None:
     try:
-        file.write(_describe(features))
+        with locked_file(description, name) as file:
+            yield folder, file
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def _others(folder: Path) -> bool:
+    """Whether there is anything in the folder besides its description."""
+    return any(entry.name != _DESCRIPTION for entry in folder.iterdir())
+
+
+def _agree(file: FileIO, name: str, features: tuple[str, ...], paths: Sequence[str]) -> str:
+    """Return the folder of music that the files of frames mirror; write down what there is none of.
+
+    Raises
+    ------
+    PathError
+        If the folder is described as one of other frames, or of other music.
+    """
+    held = file.readall()
+    if not held:
+        root = _shared_folder(paths)
+        _write_description(file, name, _describe(features, root))
+        return root
+    described = _parse_description(held)
+    if described is None:
+        raise PathError(
+            f"'{name}' holds a {_DESCRIPTION} that describes no frames. Name another --out."
+        )
+    root, names = described
+    if names != list(features):
+        raise PathError(f"'{name}' holds frames of another set. Name another --out.")
+    for path in paths:
+        if os.path.commonpath([root, path]) != root:
+            raise PathError(
+                f"'{path}' does not lie in '{root}', whose folders '{name}' mirrors. Name another "
+                "--out for it."
+            )
+    return root
+
+
+def _write_description(file: FileIO, name: str, content: bytes) -> None:
+    try:
+        write_all(file, content)
+        os.fsync(file.fileno())
     except OSError as error:
         file.truncate(0)
         raise cannot_write(name, error) from error
 
 
-def _describe(features: tuple[str, ...]) -> bytes:
+def _describe(features: tuple[str, ...], root: str) -> bytes:
     document = {
+        "root": root,
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "hop_length": HOP_LENGTH,
         "descriptors": {
@@ -177,12 +222,18 @@ def _describe(features: tuple[str, ...]) -> bytes:
             for name in features
         },
     }
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # What is not UTF-8 in the root becomes an escape of JSON's, which gives it back.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _features_of(description: bytes) -> list[str] | None:
-    """Return the descriptors that a folder's description names; None where it is none."""
+def _parse_description(content: bytes) -> tuple[str, list[str]] | None:
+    """Return the root and the descriptors that a folder's description names; None for no such."""
     try:
-        return list(json.loads(description)["descriptors"])
+        document = json.loads(content)
+        root, names = document["root"], list(document["descriptors"])
     except (ValueError, KeyError, TypeError):
         return None
+    if not isinstance(root, str) or not os.path.isabs(root):  # noqa: PTH117
+        return None
+    return os.path.normpath(root), names

@@ -7,6 +7,7 @@ import errno
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from tonotope.features import Descriptors
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 from tonotope.features.stream import DescriptorStream
 from tonotope.features.tables import table_features, table_row
+from tonotope.library.workers import Failure
 
 __all__ = ["Described", "FrameFile", "OutOfSpace", "Written", "describe", "write_frames"]
 
@@ -86,16 +88,22 @@ def describe(path: str, *, table: str | Sequence[str]) -> Described:
     return Described(audio.audio_id, audio.duration_s, table_row(described, table))
 
 
-def write_frames(path: str, *, file: FrameFile) -> Written | OutOfSpace:
+def write_frames(path: str, *, file: FrameFile) -> Written | OutOfSpace | Failure:
     """Write the descriptors of a file, frame by frame, as ``.npz``.
+
+    Returns
+    -------
+    Written | OutOfSpace | Failure
+        A failure where this file of frames cannot be written, though others may.
 
     Raises
     ------
     DecodeError
         If the file gives no sound.
-    OSError
-        If this file of frames cannot be written, though others may.
     """
+    obstacle = _obstacle(file.target)
+    if obstacle is not None:  # before minutes are spent on it
+        return obstacle
     described, audio = _listen(path, file.features, keep_frames=True)
     arrays: dict[str, NDArray[Any]] = {
         "path": np.array(spell_path(path)),
@@ -113,7 +121,7 @@ def write_frames(path: str, *, file: FrameFile) -> Written | OutOfSpace:
     except OSError as error:
         if error.errno in _OUT_OF_SPACE:
             return OutOfSpace(os.strerror(error.errno))
-        raise
+        return _cannot_write(file.target, os.strerror(error.errno or 0))
     return Written(audio.duration_s)
 
 
@@ -126,6 +134,23 @@ def _listen(
             stream.push(block)
         stream.finish()
         return stream.result(), blocks.info
+
+
+def _obstacle(target: Path) -> Failure | None:
+    """Return what is in the way of a file of frames."""
+    try:
+        is_in_the_way = not stat.S_ISREG(target.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return _cannot_write(target, os.strerror(error.errno or 0))
+    if is_in_the_way:
+        return _cannot_write(target, "there is a folder, or no ordinary file, of that name")
+    return None
+
+
+def _cannot_write(target: Path, reason: str) -> Failure:
+    return Failure(f"cannot write '{target}': {reason}", "Rename what is in the way.")
 
 
 def _save(arrays: Mapping[str, Any], file: FrameFile) -> None:
