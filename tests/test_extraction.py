@@ -785,7 +785,10 @@ def test_a_file_of_frames_is_whole_or_absent(start: Start, many: Path, tmp_path:
 def test_sets_as_people_write_them() -> None:
     assert parse_set("fma518") == "fma518"
     assert parse_set("mfcc, tempo,mfcc") == ("mfcc", "tempo")
-    for words, unknown in (("fma", "'fma'"), ("mfcc,", "''"), ("tonotope,mfcc", "'tonotope'")):
+    for words in ("tonotope,mfcc", "mfcc, fma518", "fma518,tonotope"):
+        with pytest.raises(InputError, match=r"the set \w+ stands alone"):
+            parse_set(words)
+    for words, unknown in (("fma", "'fma'"), ("mfcc,", "''")):
         with pytest.raises(InputError, match=f"is called {unknown}") as refused:
             parse_set(words)
         assert all(name in str(refused.value) for name in (*DESCRIPTORS, "fma518", "tonotope"))

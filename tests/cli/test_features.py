@@ -65,7 +65,15 @@ def test_a_table(tonotope: Run, music: Path, tmp_path: Path) -> None:
     (music / "words.mp3").rename(tmp_path / "words.mp3")
     fewer = tonotope("features", music / "0.flac", *words[2:])
     (tmp_path / "words.mp3").rename(music / "words.mp3")
-    assert fewer.stdout.splitlines()[1:] == ["1 row dropped: no file that was found has such audio"]
+    dropped = "1 row dropped: no file that could be heard has such audio"
+    assert fewer.stdout.splitlines()[1:] == [dropped]
+    sound = (music / "0.flac").read_bytes()
+    tonotope(*words)
+    (music / "0.flac").write_bytes(b"no music")
+    failed = tonotope(*words)
+    (music / "0.flac").write_bytes(sound)
+    assert failed.stdout.splitlines()[1:] == [dropped]
+    assert f"failed: {music}/0.flac: " in failed.stderr
 
 
 def test_frames(tonotope: Run, music: Path, tmp_path: Path) -> None:
@@ -89,6 +97,7 @@ def test_nothing_but_failures(tonotope: Run, music: Path, tmp_path: Path) -> Non
     [(["MUSIC"], 2, "--out"), (["--out", "t.csv"], 2, "PATHS"),
      (["MUSIC", "--out", "t.txt"], 2, "'t.txt' names no format of a table. Let it end in .csv"),
      (["MUSIC", "--out", "t.csv", "--set", "mfcc,what"], 2, "is called 'what'. The sets are fma"),
+     (["MUSIC", "--out", "t.csv", "--set", "tonotope,mfcc"], 2, "the set tonotope stands alone."),
      (["MUSIC", "--out", "t.csv", "--set", "cqt"], 2, "ask for its frames with --frames."),
      (["MUSIC", "--out", "t.csv", "--frames"], 2, "'t.csv' is the name of a table. With --frames"),
      (["MUSIC", "--out", "t.csv", "--jobs", "0"], 2, "cannot use 0 processes"),

@@ -98,7 +98,7 @@ def _print(summary: ExtractionSummary, what: str) -> None:
         + f"{summary.seconds:.1f} s"
     )
     if summary.dropped:
-        say(f"{_count(summary.dropped, 'row')} dropped: no file that was found has such audio")
+        say(f"{_count(summary.dropped, 'row')} dropped: no file that could be heard has such audio")
 
 
 def _count(number: int, noun: str) -> str:

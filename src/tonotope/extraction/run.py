@@ -52,7 +52,8 @@ class ExtractionSummary:
     failed
         Files, and folders that cannot be read, that gave nothing.
     dropped
-        Rows there were of recordings that are in no file that was found; frames are not dropped.
+        Rows there were of recordings that are in no file that could be heard; frames are not
+        dropped.
     columns
         How many numbers a row has, or how many descriptors a file of frames.
     out

@@ -21,11 +21,16 @@ def parse_set(words: str) -> str | tuple[str, ...]:
     Raises
     ------
     InputError
-        If there is no such table and no such descriptor.
+        If there is no such table and no such descriptor, or a table has company.
     """
-    if words in TABLES:
-        return words
+    if words.strip() in TABLES:
+        return words.strip()
     names = tuple(dict.fromkeys(name.strip() for name in words.split(",")))
+    for name in names:
+        if name in TABLES:
+            raise InputError(
+                f"the set {name} stands alone. Name it and nothing else, or descriptors only."
+            )
     unknown = [repr(name) for name in names if name not in DESCRIPTORS]
     if unknown:
         raise InputError(

@@ -136,7 +136,7 @@ class _RowsByRecording:
         return [Row(path, r.audio_id, r.duration_s, r.version, r.numbers) for path, r in held]
 
     def number_beside(self, keys: Mapping[str, str]) -> int:
-        """Return how many rows there are that no file has."""
+        """Return how many rows there are that no file has that could be heard."""
         return len(self._rows.keys() - keys.values())
 
 
