@@ -189,6 +189,18 @@ def test_formats_hold_the_same(small: Path, music: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
+def test_more_rows_than_parquet_holds_in_a_group(tmp_path: Path, suffix: str) -> None:
+    numbers = np.random.default_rng(1).normal(size=(9000, 2)).astype(np.float32)
+    rows = [Row(f"/{k}", f"{k:032x}", k / 7, "v=1", numbers[k]) for k in range(len(numbers))]
+    out, form = tmp_path / f"t.{suffix}", format_of(f"t.{suffix}")
+    form.write(out, ["a", "b"], rows)
+    held = list(form.read(out, ["a", "b"]))
+    assert np.array_equal([row.numbers for row in held], numbers)
+    for name in ("path", "audio_id", "duration_s", "version"):
+        assert [getattr(row, name) for row in held] == [getattr(row, name) for row in rows]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_a_second_run_computes_nothing(
     small: Path, music: Path, tmp_path: Path, suffix: str
 ) -> None:

@@ -226,11 +226,11 @@ def _read_parquet(source: Path, columns: Sequence[str]) -> Iterator[Row]:
     with _damage_is_no_table(), parquet.ParquetFile(source) as file:
         if not file.schema_arrow.equals(_schema(columns)):
             raise OtherTableError
-        for batch in file.iter_batches(_PARQUET_ROWS):
-            arrays = batch.columns
+        for group in range(file.num_row_groups):
+            # `iter_batches` keeps what it has read until the file is closed.
+            arrays = file.read_row_group(group, use_threads=False).columns
             own = [array.to_pylist() for array in arrays[: len(OWN_COLUMNS)]]
-            numbers = [a.to_numpy(zero_copy_only=False) for a in arrays[len(OWN_COLUMNS) :]]
-            rows = np.stack(numbers, axis=1)
+            rows = np.stack([array.to_numpy() for array in arrays[len(OWN_COLUMNS) :]], axis=1)
             yield from (Row(*fields) for fields in zip(*own, rows, strict=True))
 
 
