@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tonotope.features.chroma import chroma_cqt
 from tonotope.features.cqt import C1_HZ, CqtStream, cqt_magnitude
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ
 
@@ -95,3 +96,11 @@ def test_has_a_row_per_frame_however_short_and_however_cut(n_samples: int) -> No
         whole = cqt_magnitude(signal, bins_per_octave=bins, tuning=tuning)
         np.testing.assert_allclose(cut, whole, rtol=1e-5, atol=1e-5)
         assert cut.any() == (n_samples > 0)
+
+
+def test_chroma_knows_how_many_bins_an_octave_has() -> None:
+    for bins_per_octave in (12, 36):
+        magnitude = cqt_magnitude(tone(440, 3), bins_per_octave=bins_per_octave)
+        assert (np.argmax(chroma_cqt(magnitude), axis=1) == 9).all()  # A
+    with pytest.raises(ValueError, match="100 bins"):
+        chroma_cqt(np.zeros((4, 100), np.float32))
