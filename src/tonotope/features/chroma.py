@@ -153,10 +153,11 @@ def tuning_of_octaves(octaves: NDArray[np.float64], bins_per_octave: int) -> flo
     """Return the tuning of peaks that lie so many octaves above A0; see `estimate_tuning`."""
     if len(octaves) == 0:
         return 0.0
-    residual = np.mod(bins_per_octave * octaves, 1.0)
-    residual[residual >= 0.5] -= 1.0
-    counts, edges = np.histogram(residual, 100, (-0.5, 0.5))
-    return float(edges[np.argmax(counts)])
+    in_bins = bins_per_octave * octaves
+    residual = in_bins - np.floor(in_bins + 0.5)
+    # A histogram by counting whole hundredths, a third of the time of np.histogram.
+    hundredths = ((residual + 0.5) * 100).astype(np.intp)
+    return int(np.argmax(np.bincount(hundredths))) / 100 - 0.5
 
 
 @lru_cache(maxsize=8)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Self
 
 import numpy as np
 import scipy.fft
@@ -40,6 +41,8 @@ _BLOCK_FRAMES = 1440
 _MARGIN_FRAMES = 36
 _USED_FRAMES = _BLOCK_FRAMES - 2 * _MARGIN_FRAMES
 _BLOCK_SAMPLES = _BLOCK_FRAMES * HOP_LENGTH
+# Of the matrix that a block is transformed as.
+_ROWS = 1024
 # How far a filter reaches in widths of its window's spectrum: as far as a zero, since what is cut
 # off elsewhere rings ten times as loud. What is beyond makes less than 1 % of it.
 _REACH = 4.0
@@ -51,27 +54,51 @@ _RINGING = 3e-4
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
-    """A filter in the frequency domain.
+class _Octave:
+    """The filters of an octave in the frequency domain.
 
     Attributes
     ----------
-    start
-        The first bin of the block's spectrum that it lets through.
+    starts
+        For each filter the first bin of the block's spectrum that it lets through.
+    widths
+        How many bins each filter lets through.
     weights
-        Of the bins from there on, in rows of one fold, shape (n_folds, at most 1440).
+        Of the bins from there on, shape (n_filters, n_bins): whole folds, where it is more than
+        one.
     """
 
-    start: int
+    starts: NDArray[np.int64]
+    widths: NDArray[np.int64]
     weights: Float32Array
+
+    @classmethod
+    def empty(cls, starts: NDArray[np.int64], widths: NDArray[np.int64]) -> Self:
+        """Return filters whose weights are 0 as yet."""
+        n_bins = int(widths.max())
+        if n_bins > _BLOCK_FRAMES:
+            n_bins = -(-n_bins // _BLOCK_FRAMES) * _BLOCK_FRAMES
+        return cls(starts, widths, np.zeros((len(starts), n_bins), dtype=np.float32))
+
+    def an_octave_lower(self) -> Self:
+        """Return the filters of the octave below: the same with every second weight."""
+        lower = self.empty(self.starts // 2, -(-self.widths // 2))
+        n_bins = int(lower.widths.max())
+        lower.weights[:, :n_bins] = self.weights[:, : 2 * n_bins : 2]
+        return lower
 
 
 @dataclass(frozen=True, slots=True)
 class _FilterBank:
     """The filters of all octaves, the lowest first, and what each one's response is scaled by."""
 
-    filters: tuple[_Filter, ...]
+    octaves: tuple[_Octave, ...]
     scales: Float32Array
+
+    @property
+    def n_bins(self) -> int:
+        """How many bins of the block's spectrum it needs."""
+        return max(int((octave.starts + octave.weights.shape[1]).max()) for octave in self.octaves)
 
 
 # Of both resolutions for one track: the next one is tuned otherwise.
@@ -81,86 +108,120 @@ def _filterbank(bins_per_octave: int, tuning_bins: float) -> _FilterBank:
     frequencies_hz = C1_HZ * 2.0 ** (bins / bins_per_octave)
     ratio = 2.0 ** (2 / bins_per_octave)
     lengths = (ratio + 1) / (ratio - 1) * SAMPLE_RATE_HZ / frequencies_hz
-    centres = frequencies_hz * (_BLOCK_SAMPLES / SAMPLE_RATE_HZ)
-    highest = zip(centres[-bins_per_octave:], lengths[-bins_per_octave:], strict=True)
-    responses = [_response(centre, length) for centre, length in highest]
-    octaves = []
-    for _ in range(N_OCTAVES):
-        octaves.append([_folded(start, weights) for start, weights in responses])
-        # An octave below, a filter is the same with every second weight.
-        responses = [(-(-start // 2), weights[start % 2 :: 2]) for start, weights in responses]
+    centres = frequencies_hz[-bins_per_octave:] * (_BLOCK_SAMPLES / SAMPLE_RATE_HZ)
+    octave = _highest_octave(centres, lengths[-bins_per_octave:] / _BLOCK_SAMPLES)
+    octaves = [octave]
+    while len(octaves) < N_OCTAVES:
+        octaves.append(octave := octave.an_octave_lower())
     # 1 / hop: the transform back is shorter than the one there.
     scales = (np.sqrt(lengths) / HOP_LENGTH).astype(np.float32)
-    filters = (filter_ for octave in reversed(octaves) for filter_ in octave)
-    return _FilterBank(tuple(filters), scales[:, np.newaxis])
+    return _FilterBank(tuple(reversed(octaves)), scales[:, np.newaxis])
 
 
-def _response(centre: float, length: float) -> tuple[int, Float32Array]:
-    """Return where a filter around a bin of the spectrum begins, and its weights.
+def _highest_octave(centres: NDArray[np.float64], steps: NDArray[np.float64]) -> _Octave:
+    """Return the filters of the highest octave.
 
-    Its window is `length` samples long.
+    Parameters
+    ----------
+    centres
+        In bins; to the nearest of them, which moves no filter by more than 0.02 cents.
+    steps
+        Length of each filter's window, in blocks.
     """
-    step = length / _BLOCK_SAMPLES
-    start = int(np.ceil(centre - _REACH / step))
-    n_bins = int(centre + _REACH / step) + 1 - start
-    # Looked up, which is half the time of the sines: in a table fine enough for 0.01 %.
-    place = np.arange(n_bins, dtype=np.float32)
-    place *= np.float32(step * _STEPS)
-    place += np.float32(((start - centre) * step + _REACH) * _STEPS + 0.5)
-    return start, _hann_spectrum().take(place.astype(np.int32))
+    middles = np.rint(centres).astype(np.int64)
+    reaches = np.floor(_REACH / steps).astype(np.int64)
+    # A bin that all octaves have; weights are 0 from there to the filter.
+    starts = (middles - reaches) // 2**N_OCTAVES * 2**N_OCTAVES
+    octave = _Octave.empty(starts, middles + reaches + 1 - starts)
+    bins = np.arange(reaches.max() + 1, dtype=np.float32)
+    for row, reach, middle, step in zip(
+        octave.weights, reaches, middles - starts, steps, strict=True
+    ):
+        # Looked up, which is half the time of the sines: in a table fine enough for 0.01 %.
+        place = bins[: reach + 1] * np.float32(step * _STEPS)
+        place += np.float32(0.5)
+        above = _hann_spectrum().take(place.astype(np.int32), mode="clip")
+        row[middle : middle + reach + 1] = above
+        row[middle - reach : middle] = above[:0:-1]
+    return octave
 
 
 @cache
 def _hann_spectrum() -> Float32Array:
-    """Return the spectrum of a Hann window of sum 1, up to the reach on both sides."""
-    u = np.arange(-_REACH * _STEPS, _REACH * _STEPS + 2) / _STEPS
+    """Return the spectrum of a Hann window of sum 1, from its centre up to the reach."""
+    u = np.arange(_REACH * _STEPS + 1) / _STEPS
     return (np.sinc(u) + 0.5 * (np.sinc(u - 1) + np.sinc(u + 1))).astype(np.float32)
 
 
-def _folded(start: int, weights: Float32Array) -> _Filter:
-    """Return the filter with these weights, in rows of one fold."""
-    n_folds = -(-len(weights) // _BLOCK_FRAMES)
-    if n_folds == 1:
-        return _Filter(start, np.ascontiguousarray(weights)[np.newaxis])
-    padded = np.zeros(n_folds * _BLOCK_FRAMES, dtype=np.float32)
-    padded[: len(weights)] = weights
-    return _Filter(start, padded.reshape(n_folds, -1))
+def _low_spectrum(samples: Float32Array, n_bins: int) -> Float32Array:
+    """Return real and imaginary part of a block's spectrum, shape (2, at least n_bins).
+
+    One long transform as many short ones along either axis of a matrix (Cooley and Tukey), which
+    are computed several at a time: less than half the time of SciPy's transform of the whole.
+    """
+    first = scipy.fft.rfft(samples.reshape(_ROWS, -1), axis=0)
+    first *= _twiddles()
+    second = scipy.fft.fft(first, axis=1, overwrite_x=True)
+    # Bin row + _ROWS * column; those of the rows above the half are the conjugates of others.
+    n_half, n_columns = len(second), -(-n_bins // _ROWS)
+    below = second[:, :n_columns].T
+    above = second[_ROWS - n_half : 0 : -1, : -n_columns - 1 : -1].T
+    parts = np.empty((2, n_columns, _ROWS), dtype=np.float32)
+    parts[0, :, :n_half], parts[1, :, :n_half] = below.real, below.imag
+    parts[0, :, n_half:] = above.real
+    np.negative(above.imag, out=parts[1, :, n_half:])
+    return parts.reshape(2, -1)
+
+
+@cache
+def _twiddles() -> NDArray[np.complex64]:
+    turns = np.outer(np.arange(_ROWS // 2 + 1), np.arange(_BLOCK_SAMPLES // _ROWS))
+    return np.exp(-2j * np.pi / _BLOCK_SAMPLES * turns).astype(np.complex64)
 
 
 def _block_magnitudes(samples: Float32Array, banks: Sequence[_FilterBank]) -> list[Float32Array]:
     """Return for each bank the magnitude of its filters' responses, shape (n_filters, 1440)."""
-    spectrum = scipy.fft.rfft(samples)
-    # Real and imaginary parts by themselves, as far as the highest filter's last fold reaches.
-    n_bins = max(filter_.start + filter_.weights.size for bank in banks for filter_ in bank.filters)
-    parts = np.stack([spectrum.real[:n_bins], spectrum.imag[:n_bins]])
+    parts = _low_spectrum(samples, max(bank.n_bins for bank in banks))
     return [_responses(parts, bank) for bank in banks]
 
 
 def _responses(parts: Float32Array, bank: _FilterBank) -> Float32Array:
-    filters = bank.filters
-    magnitude = np.empty((len(filters), _BLOCK_FRAMES), dtype=np.float32)
+    magnitude = np.empty((len(bank.scales), _BLOCK_FRAMES), dtype=np.float32)
     # An octave at a time, in memory that stays in the cache.
-    n_rows = len(filters) // N_OCTAVES
+    n_rows = len(bank.scales) // N_OCTAVES
     folded_parts = np.zeros((2, n_rows, _BLOCK_FRAMES), dtype=np.float32)
     folded = np.empty((n_rows, _BLOCK_FRAMES), dtype=np.complex64)
-    for first in range(0, len(filters), n_rows):
-        for row, filter_ in enumerate(filters[first : first + n_rows]):
-            weights, start = filter_.weights, filter_.start
-            bins = parts[:, start : start + weights.size].reshape(2, *weights.shape)
-            # A row's place on the circle of folded bins turns phases only, which are not wanted.
-            # Filters become wider from octave to octave: what is beyond one is still 0.
-            out = folded_parts[:, row, : weights.shape[1]]
-            np.einsum("pij,ij->pj", bins, weights, out=out)
+    for k, octave in enumerate(bank.octaves):
+        # Filters become wider from octave to octave: what is beyond one is still 0.
+        _fold(parts, octave, out=folded_parts)
         folded.real, folded.imag = folded_parts
-        np.abs(scipy.fft.ifft(folded, axis=1), out=magnitude[first : first + n_rows])
+        rows = slice(k * n_rows, (k + 1) * n_rows)
+        np.abs(scipy.fft.ifft(folded, axis=1, overwrite_x=True), out=magnitude[rows])
     magnitude *= bank.scales
     return magnitude
 
 
+def _fold(parts: Float32Array, octave: _Octave, *, out: Float32Array) -> None:
+    """Multiply a spectrum by an octave's filters, and add up what is a fold apart.
+
+    A row's place on the circle of folded bins turns phases only, which are not wanted.
+    """
+    n_bins = octave.weights.shape[1]
+    if n_bins <= _BLOCK_FRAMES:
+        bins = sliding_window_view(parts, n_bins, axis=1)[:, octave.starts]
+        np.multiply(bins, octave.weights, out=out[:, :, :n_bins])
+        return
+    for row, (start, width) in enumerate(zip(octave.starts, octave.widths, strict=True)):
+        n_folds = -(-width // _BLOCK_FRAMES)
+        stop = start + n_folds * _BLOCK_FRAMES
+        bins = parts[:, start:stop].reshape(2, n_folds, _BLOCK_FRAMES)
+        weights = octave.weights[row].reshape(-1, _BLOCK_FRAMES)[:n_folds]
+        np.einsum("pij,ij->pj", bins, weights, out=out[:, row])
+
+
 def _is_silent(samples: Float32Array) -> NDArray[np.bool_]:
     """Return in which frames of a block nothing sounds, shape (1440,)."""
-    hops = samples.reshape(-1, HOP_LENGTH)
-    peaks = np.maximum(hops.max(axis=1), -hops.min(axis=1))
+    peaks = np.abs(samples).reshape(-1, HOP_LENGTH).max(axis=1)
     # A frame of the spectrum lies over two hops before its middle and two after.
     around = sliding_window_view(np.pad(peaks, (2, 1)), 4).max(axis=1)
     silent: NDArray[np.bool_] = around <= np.float32(_SILENCE) * peaks.max()

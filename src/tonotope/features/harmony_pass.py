@@ -134,7 +134,10 @@ class HarmonyPass:
         self._held_peaks, self._power_peaks = [], []
         if self._bins_per_octave:
             self._tunings_bins = [
-                chroma.tuning_of_octaves(octaves, bins) for bins in self._bins_per_octave
+                self.tuning
+                if bins == chroma.N_CHROMA
+                else chroma.tuning_of_octaves(octaves, bins)
+                for bins in self._bins_per_octave
             ]
             self._cqt = CqtStream(*zip(self._bins_per_octave, self._tunings_bins, strict=True))
             for signal in self._held_signal:

@@ -1,6 +1,6 @@
 """K and B weighting: how much of a signal the ear hears, as two energies per 100 ms.
 
-Both weightings are recursive filters. Here they are computed in blocks of 45 samples: what a
+Both weightings are recursive filters. Here they are computed in blocks of 32 samples: what a
 block adds is a matrix product, and what the past leaves to it is one number per pole of the
 filters, which falls off geometrically. Up to rounding this is what the recursion gives sample by
 sample, in less than half the time.
@@ -34,10 +34,10 @@ FADING = float(np.exp(-1 / (0.035 * SAMPLE_RATE_HZ)))
 Float64Array = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_BLOCK_SAMPLES = 45
-# 3 s at a time, always: not even the rounding of the matrix products may depend on how a signal
+_BLOCK_SAMPLES = 32
+# 6.4 s at a time, always: not even the rounding of the matrix products may depend on how a signal
 # was cut.
-_BATCH_CHUNKS = 30
+_BATCH_CHUNKS = 64
 _BATCH_SAMPLES = _BATCH_CHUNKS * CHUNK_SAMPLES
 _BATCH_BLOCKS = _BATCH_SAMPLES // _BLOCK_SAMPLES
 
@@ -120,16 +120,16 @@ def _modes(*sections: Section) -> _Modes:
 
 
 class _BlockFilters(NamedTuple):
-    """What takes blocks of 45 samples through K weighting and B weighting.
+    """What takes blocks of 32 samples through K weighting and B weighting.
 
     Attributes
     ----------
     entering
         From a block's samples to what they add to each mode, real and imaginary part, by the end
-        of the block, shape (45, 2 * n_modes).
+        of the block, shape (32, 2 * n_modes).
     response
         From a block's samples and each mode's real and imaginary part at its beginning to the
-        weighted samples, shape (2, 45 + 2 * n_modes, 45).
+        weighted samples, shape (2, 32 + 2 * n_modes, 32).
     decays
         For each mode what is left of it after 1, 2, 4, ... blocks, while it is anything.
     """
