@@ -102,8 +102,11 @@ def to_mono(frame: AudioFrame) -> tuple[NDArray[np.float32], int]:
         half_range = 2.0 ** (8 * dtype.itemsize - 1)
         offset, scale = (half_range if dtype.kind == "u" else 0.0), 1 / half_range
 
-    mono = channels[0].astype(np.float32)
-    for channel in channels[1:]:
+    if n_channels == 1:
+        mono = channels[0].astype(np.float32)
+    else:
+        mono = np.add(channels[0], channels[1], dtype=np.float32)
+    for channel in channels[2:]:
         mono += channel
     if offset:
         mono -= np.float32(offset * n_channels)

@@ -19,6 +19,7 @@ detection use the same figure).
 """
 
 _THRESHOLD = np.float32(10 ** (SILENCE_DB / 20))
+_CHUNK = 1024
 
 
 class SilenceMeter:
@@ -31,11 +32,14 @@ class SilenceMeter:
 
     def update(self, block: NDArray[np.float32]) -> None:
         """Take the next samples."""
-        audible = np.abs(block) > _THRESHOLD
-        if audible.any():
-            if self._first is None:
-                self._first = self._n_samples + int(audible.argmax())
-            self._last = self._n_samples + len(block) - 1 - int(audible[::-1].argmax())
+        # From the end: of a block of music, its last chunk is all that is looked at.
+        for start in range(len(block) - 1 - (len(block) - 1) % _CHUNK, -1, -_CHUNK):
+            (audible,) = np.nonzero(np.abs(block[start : start + _CHUNK]) > _THRESHOLD)
+            if len(audible):
+                self._last = self._n_samples + start + int(audible[-1])
+                if self._first is None:
+                    self._first = self._n_samples + int(np.argmax(np.abs(block) > _THRESHOLD))
+                break
         self._n_samples += len(block)
 
     def result(self) -> Silence:

@@ -176,7 +176,11 @@ def _low_spectrum(samples: Float32Array, n_bins: int) -> Float32Array:
 @cache
 def _twiddles() -> NDArray[np.complex64]:
     turns = np.outer(np.arange(_ROWS // 2 + 1), np.arange(_BLOCK_SAMPLES // _ROWS))
-    return np.exp(-2j * np.pi / _BLOCK_SAMPLES * turns).astype(np.complex64)
+    twiddles: NDArray[np.complex64] = np.exp(-2j * np.pi / _BLOCK_SAMPLES * turns).astype(
+        np.complex64
+    )
+    twiddles.flags.writeable = False
+    return twiddles
 
 
 def _block_magnitudes(samples: Float32Array, banks: Sequence[_FilterBank]) -> list[Float32Array]:

@@ -68,11 +68,11 @@ class HarmonyPass:
         self._buffers = {name: FrameBuffer(width) for name, width in widths.items()}
 
     def push_signal(self, signal: Float32Array) -> None:
-        """Take more of the signal."""
+        """Take more of the signal; it is not kept."""
         if not self._bins_per_octave:
             return
         if self._cqt is None:
-            self._held_signal.append(signal)
+            self._held_signal.append(signal.copy())
         else:
             self._keep_cqt(self._cqt.push(signal))
 
@@ -134,9 +134,7 @@ class HarmonyPass:
         self._held_peaks, self._power_peaks = [], []
         if self._bins_per_octave:
             self._tunings_bins = [
-                self.tuning
-                if bins == chroma.N_CHROMA
-                else chroma.tuning_of_octaves(octaves, bins)
+                self.tuning if bins == chroma.N_CHROMA else chroma.tuning_of_octaves(octaves, bins)
                 for bins in self._bins_per_octave
             ]
             self._cqt = CqtStream(*zip(self._bins_per_octave, self._tunings_bins, strict=True))
