@@ -1,0 +1,92 @@
+"""What all networks share: their input's scale, their head, their two outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from tonotope.training.cache import N_BANDS
+
+__all__ = ["Network"]
+
+
+class Network(nn.Module):
+    """A network from log-mel spectrograms to genre scores and an embedding.
+
+    A subclass gives the trunk, `embed`; the head is one linear layer, so that any trunk can be
+    frozen or given another head.
+
+    Parameters
+    ----------
+    n_labels
+        How many genres it tells apart.
+    n_columns
+        The columns of its usual input; it takes any number from
+        `tonotope.training.networks.MIN_COLUMNS`.
+    embedding_size
+        Length of the embedding.
+
+    Attributes
+    ----------
+    mean_db
+        Shape (128,), the training clips' mean in each band; a buffer.
+    deviation_db
+        Shape (), their standard deviation; a buffer.
+    head
+        From the embedding to the scores.
+    """
+
+    mean_db: Tensor
+    deviation_db: Tensor
+
+    def __init__(self, n_labels: int, n_columns: int, embedding_size: int) -> None:
+        super().__init__()
+        self.n_labels = n_labels
+        self.n_columns = n_columns
+        self.embedding_size = embedding_size
+        self.register_buffer("mean_db", torch.zeros(N_BANDS))
+        self.register_buffer("deviation_db", torch.ones(()))
+        self.head = nn.Linear(embedding_size, n_labels)
+
+    def set_scale(self, mean_db: Tensor, deviation_db: Tensor | float) -> None:
+        """Set what the input is normalised with: from the training clips, before training.
+
+        Parameters
+        ----------
+        mean_db
+            Shape (128,): of each band.
+        deviation_db
+            One number, above 0.
+        """
+        if mean_db.shape != self.mean_db.shape:
+            raise ValueError(f"mean_db has shape {tuple(mean_db.shape)}, expected ({N_BANDS},)")
+        if not float(deviation_db) > 0:
+            raise ValueError(f"deviation_db is {float(deviation_db)}, expected more than 0")
+        with torch.no_grad():
+            self.mean_db.copy_(mean_db)
+            self.deviation_db.fill_(float(deviation_db))
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Hear clips.
+
+        Parameters
+        ----------
+        log_mel
+            Shape (batch, n_columns, 128), dB from -80 to 0.
+
+        Returns
+        -------
+        logits, embedding : Tensor
+            Shapes (batch, n_labels) and (batch, embedding_size).
+        """
+        embedding = self.embed((log_mel - self.mean_db) / self.deviation_db)
+        return self.head(embedding), embedding
+
+    def embed(self, scaled: Tensor) -> Tensor:
+        """Return the embedding, (batch, embedding_size), of scaled input (batch, columns, 128)."""
+        raise NotImplementedError
+
+    # nn.Module's own is not typed.
+    __call__: Callable[[Tensor], tuple[Tensor, Tensor]]
