@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -88,5 +88,7 @@ class Network(nn.Module):
         """Return the embedding, (batch, embedding_size), of scaled input (batch, columns, 128)."""
         raise NotImplementedError
 
-    # nn.Module's own is not typed.
-    __call__: Callable[[Tensor], tuple[Tensor, Tensor]]
+    if TYPE_CHECKING:  # nn.Module's own is not typed
+
+        def __call__(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+            ...
