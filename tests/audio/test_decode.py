@@ -55,6 +55,25 @@ def test_agrees_with_librosa(tmp_path, sound, suffix, subtype, rate_hz, channels
     assert not info.damage
 
 
+@pytest.mark.parametrize("wanted_hz", [16000, 24000, 32000, 44100, 48000])
+@pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
+def test_any_other_rate_may_be_wanted(tmp_path, sound, wanted_hz):
+    path = tmp_path / "x.wav"
+    samples = sound(3.217, 44100, 2)
+    samples[: 44100 // 2] = samples[-44100:] = 0
+    soundfile.write(path, samples, 44100, subtype="FLOAT")
+    with decode(path, sample_rate_hz=wanted_hz) as stream:
+        ours = np.concatenate(list(stream))
+    theirs, _ = librosa.load(path, sr=wanted_hz, res_type="soxr_hq")
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() < 1e-4
+    # What the file was does not depend on what was wanted of it.
+    assert stream.info.sample_rate_hz == 44100
+    assert stream.info.duration_s == pytest.approx(3.217, abs=1 / 44100)
+    assert stream.info.silence.leading_s == pytest.approx(0.5, abs=0.01)
+    assert stream.info.silence.trailing_s == pytest.approx(1.0, abs=0.01)
+
+
 @pytest.mark.parametrize("rate_hz", [22050, 44100])
 def test_blocks_are_mono_float32_and_short(tmp_path, sound, rate_hz):
     path = tmp_path / "x.wav"

@@ -1,8 +1,9 @@
 """From a path to samples: decoding, the identity of a recording, and tags.
 
-:func:`decode` gives the sound of any common audio file as mono float32 blocks at
-:data:`SAMPLE_RATE_HZ` and, at the end, what the file was. :func:`identify` gives the recording's
-identity without decoding it; :func:`read_tags` what people wrote into the file.
+:func:`decode` gives the sound of any common audio file as mono float32 blocks, at
+:data:`SAMPLE_RATE_HZ` unless another rate is asked for, and at the end what the file was.
+:func:`identify` gives the recording's identity without decoding it; :func:`read_tags` what people
+wrote into the file.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tonotope.audio._container import open_demuxer, out_of_memory
 from tonotope.audio._identity import PacketHash
 from tonotope.audio._info import AudioInfo, Damage
 from tonotope.audio._mono import batched, to_mono
-from tonotope.audio._resample import Resampler
+from tonotope.audio._resample import SAMPLE_RATE_HZ, Resampler
 from tonotope.audio._silence import SilenceMeter
 from tonotope.audio._source import Source
 from tonotope.audio._truncation import is_truncated
@@ -46,8 +46,9 @@ class AudioStream:
     is left as a context manager, and with :meth:`close`.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
         self._path = path
+        self._sample_rate_hz = sample_rate_hz
         self._info: AudioInfo | None = None
         self._packets_decoded = 0
         self._packets_skipped = 0
@@ -96,7 +97,7 @@ class AudioStream:
         """Yield the blocks, then settle ``info`` and close the file."""
         with self._files:
             packet_hash = PacketHash(self._demuxer)
-            silence = SilenceMeter()
+            silence = SilenceMeter(self._sample_rate_hz)
             for block in self._resampled(self._mono(self._frames(packet_hash))):
                 if len(block):
                     silence.update(block)
@@ -161,20 +162,19 @@ class AudioStream:
             self._decoded_s += len(samples) / rate_hz
             yield rate_hz, samples
 
-    @staticmethod
     def _resampled(
-        portions: Iterable[tuple[int, NDArray[np.float32]]],
+        self, portions: Iterable[tuple[int, NDArray[np.float32]]]
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield blocks at :data:`SAMPLE_RATE_HZ`, though the rate may change in mid-stream."""
+        """Yield blocks at the rate that is wanted, though the file's may change in mid-stream."""
         for rate_hz, same_rate in groupby(portions, key=itemgetter(0)):
-            resampler = Resampler(rate_hz)
+            resampler = Resampler(rate_hz, self._sample_rate_hz)
             for _, samples in same_rate:
                 yield resampler.push(samples)
             yield resampler.finish()
 
 
-def decode(path: str | PathLike[str]) -> AudioStream:
-    """Decode a file to mono float32 at :data:`SAMPLE_RATE_HZ`, block by block.
+def decode(path: str | PathLike[str], *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> AudioStream:
+    """Decode a file to mono float32, block by block.
 
     Any format that FFmpeg knows, any number of channels (averaged), any sample rate (resampled
     by soxr, quality HQ). Memory does not grow with the length of the file. What is damaged is
@@ -184,6 +184,8 @@ def decode(path: str | PathLike[str]) -> AudioStream:
     ----------
     path
         The file.
+    sample_rate_hz
+        Of the samples that come out, whatever the file's; descriptors are defined for the default.
 
     Returns
     -------
@@ -204,4 +206,4 @@ def decode(path: str | PathLike[str]) -> AudioStream:
     >>> stream.info.duration_s  # doctest: +SKIP
     183.4
     """
-    return AudioStream(path)
+    return AudioStream(path, sample_rate_hz=sample_rate_hz)

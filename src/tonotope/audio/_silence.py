@@ -23,9 +23,16 @@ _CHUNK = 1024
 
 
 class SilenceMeter:
-    """Finds the first and the last audible sample of a stream."""
+    """Finds the first and the last audible sample of a stream.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sample_rate_hz
+        Of the stream.
+    """
+
+    def __init__(self, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
+        self._sample_rate_hz = sample_rate_hz
         self._n_samples = 0
         self._first: int | None = None
         self._last = 0
@@ -44,11 +51,11 @@ class SilenceMeter:
 
     def result(self) -> Silence:
         """Return what was silent."""
-        duration_s = self._n_samples / SAMPLE_RATE_HZ
+        duration_s = self._n_samples / self._sample_rate_hz
         if self._first is None:
             return Silence(leading_s=duration_s, trailing_s=duration_s, is_silent=True)
         return Silence(
-            leading_s=self._first / SAMPLE_RATE_HZ,
-            trailing_s=(self._n_samples - 1 - self._last) / SAMPLE_RATE_HZ,
+            leading_s=self._first / self._sample_rate_hz,
+            trailing_s=(self._n_samples - 1 - self._last) / self._sample_rate_hz,
             is_silent=False,
         )
