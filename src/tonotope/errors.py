@@ -11,6 +11,7 @@
     │   └── TrackNotFoundError    the track asked for is not in it
     ├── PathError             a folder or file cannot be read from or written to
     └── InputError            an argument that no call could satisfy: wrong usage
+        └── LeakError             training and test would share artists, recordings or sound
 
 Each message is one line that names the thing, the value, the reason and the next step, fit to be
 shown to a person as it stands.
@@ -23,6 +24,7 @@ from os import PathLike, fspath
 __all__ = [
     "DecodeError",
     "InputError",
+    "LeakError",
     "LibraryError",
     "LibraryLockedError",
     "LibraryTooNewError",
@@ -87,3 +89,7 @@ class PathError(TonotopeError):
 
 class InputError(TonotopeError):
     """An argument that no call could satisfy, such as a count below one."""
+
+
+class LeakError(InputError):
+    """A split has the same artist, recording or sound on two sides."""
