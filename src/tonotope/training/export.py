@@ -1,0 +1,223 @@
+"""From a trained network to the file that Tonotope runs: ONNX in float32 and in int8, compared."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tonotope.errors import ModelError
+from tonotope.features.stft import Float32Array
+from tonotope.training.extras import require
+from tonotope.training.networks.base import Network
+
+__all__ = ["Exported", "Listener", "export_int8", "export_onnx", "hear"]
+
+_INPUT, _OUTPUTS = "log_mel", ("probabilities", "embedding")
+# By how much ONNX Runtime's answers may differ from PyTorch's.
+_TOLERANCE = 1e-3
+_CALIBRATION_CLIPS = 64
+
+
+class Listener(nn.Module):
+    """A network as it is used: it hears a window in excerpts and says how sure it is.
+
+    Parameters
+    ----------
+    network
+        What was trained.
+    crop_columns, n_crops
+        The window is judged by so many evenly spread excerpts of this length, which is that of
+        training: means over time depend on it. 1 excerpt is the whole window.
+    temperature
+        What the scores are divided by (Guo et al., "On calibration of modern neural networks",
+        2017).
+    """
+
+    def __init__(
+        self, network: Network, crop_columns: int = 0, n_crops: int = 1, temperature: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.crop_columns = crop_columns
+        self.n_crops = n_crops
+        self.temperature = temperature
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities (batch, n_labels) and embedding of windows (batch, columns, 128)."""
+        n_columns = log_mel.shape[1]
+        if self.n_crops == 1 or not 0 < self.crop_columns < n_columns:
+            logits, embedding = self.network(log_mel)
+            return (logits / self.temperature).softmax(1), embedding
+        last = n_columns - self.crop_columns
+        starts = [round(k * last / (self.n_crops - 1)) for k in range(self.n_crops)]
+        crops = torch.cat([log_mel[:, s : s + self.crop_columns] for s in starts])
+        logits, embedding = self.network(crops)
+        shape = self.n_crops, log_mel.shape[0], -1
+        logits, embedding = logits.reshape(shape).mean(0), embedding.reshape(shape).mean(0)
+        return (logits / self.temperature).softmax(1), embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was written.
+
+    Attributes
+    ----------
+    path
+        The ONNX file.
+    difference
+        The largest difference of a probability from what it was made of, over the clips compared.
+    same_answers
+        Share of the clips compared whose likeliest genre is the same.
+    """
+
+    path: Path
+    difference: float
+    same_answers: float
+
+
+def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Exported:
+    """Write a network as ONNX in float32, and compare the two.
+
+    Parameters
+    ----------
+    listener
+        Returns probabilities and embedding, see `Listener`.
+    path
+        Where to.
+    log_mel
+        Windows to compare on, shape (n, n_columns, 128), 2 at least.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime gives other answers.
+    """
+    require("onnx", "exporting a network")
+    listener = listener.eval()
+    example = torch.from_numpy(log_mel[:2])
+    with _quiet():
+        program = torch.onnx.export(
+            listener,
+            (example,),
+            dynamo=True,
+            input_names=[_INPUT],
+            output_names=list(_OUTPUTS),
+            dynamic_shapes={"log_mel": {0: torch.export.Dim("batch", min=1, max=1024)}},
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError(f"cannot export to '{path}': PyTorch gave no program. Report it.")
+    proto = program.model_proto
+    # The exporter notes stack traces, with the paths of the machine it ran on.
+    for noted in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
+        noted.ClearField("metadata_props")
+        noted.ClearField("doc_string")
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+    with torch.no_grad():
+        expected = np.concatenate(
+            [listener(torch.from_numpy(clip[np.newaxis]))[0].numpy() for clip in log_mel]
+        )
+    exported = _compared(path, log_mel, expected)
+    if not exported.difference < _TOLERANCE:
+        path.unlink()
+        raise ModelError(
+            f"'{path}' would differ from the trained network by {exported.difference:.1e} in a "
+            "probability: not written. Please report it."
+        )
+    return exported
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the exporters note about their own insides."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def hear(path: Path, log_mel: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Return the probabilities and embeddings that an ONNX file gives for windows."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+    answers = [session.run(list(_OUTPUTS), {_INPUT: clip[np.newaxis]}) for clip in log_mel]
+    probabilities, embedding = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+    return probabilities, embedding
+
+
+def _compared(path: Path, log_mel: Float32Array, expected: Float32Array) -> Exported:
+    found, _ = hear(path, log_mel)
+    return Exported(
+        path,
+        float(np.abs(found - expected).max()),
+        float((found.argmax(1) == expected.argmax(1)).mean()),
+    )
+
+
+class _Clips:
+    """Windows as ONNX Runtime's quantizer asks for them."""
+
+    def __init__(self, log_mel: Float32Array) -> None:
+        self._windows = iter(log_mel)
+
+    def get_next(self) -> dict[str, Any] | None:
+        window = next(self._windows, None)
+        return None if window is None else {_INPUT: window[np.newaxis]}
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Part of the interface; all windows are used."""
+
+
+def export_int8(path: Path, int8_path: Path, log_mel: Float32Array) -> Exported:
+    """Write an ONNX file anew in 8 bits, and compare its answers with the original's.
+
+    Parameters
+    ----------
+    path
+        In float32.
+    int8_path
+        Where to.
+    log_mel
+        Training windows that the ranges are measured on, shape (n, n_columns, 128).
+
+    References
+    ----------
+    B. Jacob et al., "Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference", 2018.
+    """
+    require("onnx", "quantising a network")
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    spread = np.linspace(0, len(log_mel) - 1, min(len(log_mel), _CALIBRATION_CLIPS)).astype(int)
+    with _quiet():
+        quantize_static(
+            path,
+            int8_path,
+            _Clips(log_mel[spread]),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+        )
+    return _compared(int8_path, log_mel, hear(path, log_mel)[0])
