@@ -16,7 +16,7 @@ from tonotope.features.tables import FAMILIES, family_features, family_row, whol
 from tonotope.models.frontend import WindowStream
 from tonotope.models.network import GenreNetwork, Heard, bundled_network, mean_embedding
 
-__all__ = ["GenreShare", "TrackAnalysis", "analyze", "ranked_genres"]
+__all__ = ["GenreShare", "TrackAnalysis", "analyze", "is_known", "ranked_genres"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,19 @@ def ranked_genres(labels: tuple[str, ...], probabilities: Float32Array) -> list[
     """Return the genres with their probabilities, the likeliest first."""
     order = np.argsort(-probabilities, kind="stable")
     return [GenreShare(labels[k], float(probabilities[k])) for k in order]
+
+
+def is_known(genres: list[GenreShare], unknown_below: float | None) -> bool:
+    """Return whether the first of some ranked genres is likely enough to be named.
+
+    Parameters
+    ----------
+    genres
+        The likeliest first. Of none, nothing is known.
+    unknown_below
+        The least probability, of the network's card; None if any will do.
+    """
+    return bool(genres) and genres[0].probability >= (unknown_below or 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +74,9 @@ class TrackAnalysis:
         None where there is no window.
     model_id
         The network; None where none listened. Then there is no label and no window.
+    unknown_below
+        How likely the first genre must be to be named, as the network's card says; None if it
+        does not. See `is_known`.
     """
 
     path: str
@@ -72,6 +88,7 @@ class TrackAnalysis:
     window_probabilities: Float32Array
     embedding: Float32Array | None
     model_id: str | None
+    unknown_below: float | None = None
 
     @property
     def summary(self) -> Float32Array:
@@ -172,7 +189,13 @@ def analyze(
         ),
         embedding=mean_embedding(heard) if heard else None,
         model_id=None if listener is None else listener.card.model_id,
+        unknown_below=None if listener is None else _unknown_below(listener),
     )
+
+
+def _unknown_below(network: GenreNetwork) -> float | None:
+    below = network.card.document["output"].get("unknown_below")
+    return None if below is None else float(below)
 
 
 def _checked(families: Iterable[str] | None) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from cyclopts import App, CycloptsError
 
+from tonotope.cli.augment import augment
 from tonotope.cli.demo_music import demo_music
+from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
 from tonotope.cli.features import features
 from tonotope.cli.genre import genre
@@ -85,12 +87,22 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
   tonotope features ~/Music --set fma518 --out table.parquet
   tonotope features song.mp3 --set mfcc,tempo --frames --out frames
 """,
+    evaluate: """
+  tonotope evaluate --data gtzan-mel --out report.html
+  tonotope evaluate --model runs/mine --data gtzan-mel --part valid --against gtzan-small
+""",
     status: """
   tonotope status
   tonotope status --library /media/usb/music.db --json
 """,
     failures: """
   tonotope failures
+""",
+    augment: """
+  tonotope augment --list
+  tonotope augment song.mp3 --with pitch-shift --out x.wav --seed 3
+  tonotope augment song.mp3 --with specaugment,random-eq --out x.wav --picture x.png
+  tonotope augment song.mp3 --with mixup --other second.flac --out x.wav
 """,
     demo_music: """
   tonotope demo-music demo-music

@@ -60,11 +60,18 @@ def genre(
 
 
 def _document(analysis: TrackAnalysis, top: int) -> dict[str, Any]:
+    from tonotope.analysis import is_known
+
     return {
         "path": analysis.path,
+        "known": is_known(analysis.genres, analysis.unknown_below),
         "genres": _shares(analysis.genres[:top]),
         "windows": [
-            {"start_s": round(float(start_s), 3), "genres": _shares(genres[:top])}
+            {
+                "start_s": round(float(start_s), 3),
+                "known": is_known(genres, analysis.unknown_below),
+                "genres": _shares(genres[:top]),
+            }
             for start_s, genres in _windows(analysis)
         ],
     }
@@ -87,13 +94,17 @@ def _windows(analysis: TrackAnalysis) -> list[tuple[np.float32, list[GenreShare]
 
 def _print(analysis: TrackAnalysis, top: int, *, over_time: bool) -> None:
     say(analysis.path)
-    say(f"  {_line(analysis.genres[:top]) or 'nothing is to be heard in it'}")
+    say(f"  {_line(analysis.genres[:top], analysis) or 'nothing is to be heard in it'}")
     if analysis.audio.damage:
         say(f"  damaged: {analysis.audio.damage.describe()}")
     if over_time:
         for start_s, genres in _windows(analysis):
-            say(f"  {duration(float(start_s)):>8}  {_line(genres[:top])}")
+            say(f"  {duration(float(start_s)):>8}  {_line(genres[:top], analysis)}")
 
 
-def _line(genres: list[GenreShare]) -> str:
-    return "   ".join(f"{g.genre} {g.probability:.0%}" for g in genres)
+def _line(genres: list[GenreShare], analysis: TrackAnalysis) -> str:
+    from tonotope.analysis import is_known
+
+    if not genres or is_known(genres, analysis.unknown_below):
+        return "   ".join(f"{g.genre} {g.probability:.0%}" for g in genres)
+    return f"unknown (perhaps {', '.join(f'{g.genre} {g.probability:.0%}' for g in genres)})"
