@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import onnxruntime
 
 from tonotope.errors import ModelError
 from tonotope.features.stft import Float32Array
 from tonotope.models.cards import BUNDLED_CARD, ModelCard, read_card
 from tonotope.models.frontend import N_COLUMNS, Window
+from tonotope.models.runtime import open_session
 
 __all__ = ["GenreNetwork", "Heard", "bundled_network", "mean_embedding"]
 
@@ -53,31 +52,12 @@ class GenreNetwork:
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
-        try:
-            model = card.file.read_bytes()
-        except OSError as error:
+        if card.input.name != "gtzan-mel" or not card.labels or card.embedding_size is None:
             raise ModelError(
-                f"cannot read network '{card.file}': {error.strerror}. Reinstall the model."
-            ) from error
-        if hashlib.sha256(model).hexdigest() != card.sha256:
-            raise ModelError(
-                f"network '{card.file}' is not the one its card describes (sha256 differs). "
-                "Reinstall the model."
+                f"network '{card.file}' cannot listen to a library: that needs gtzan-mel as input, "
+                "labels and an embedding. Name another model."
             )
-        options = onnxruntime.SessionOptions()
-        # Tracks run in parallel; a second thread within a window costs more than it gives.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own types share no base but this
-            raise ModelError(
-                f"network '{card.file}' does not load: {str(error).splitlines()[0]}. "
-                "Reinstall the model."
-            ) from error
+        self._session = open_session(card)
         given = {output.name: output.shape[1:] for output in self._session.get_outputs()}
         promised = {"probabilities": [len(card.labels)], "embedding": [card.embedding_size]}
         if any(given.get(name) != shape for name, shape in promised.items()):
