@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
 import tonotope
 from tonotope.cli.app import app
@@ -102,19 +103,24 @@ def test_the_demo_needs_nothing_but_the_errors() -> None:
 
 
 def commands() -> dict[str, list[str]]:
-    """Return the options of each command."""
-    found = {}
-    for name in app:
-        if name.startswith("-"):
-            continue
-        options = [
-            option
-            for argument in app[name].assemble_argument_collection()
-            for option in argument.names
-            if option.startswith("--")
-        ]
-        found[name] = options
-    return found
+    """Return the options of each command; those of its own commands, where it has some."""
+    return {name: options_of(app[name]) for name in names_in(app)}
+
+
+def names_in(group: App) -> list[str]:
+    return [name for name in group if not name.startswith("-")]
+
+
+def options_of(command: App) -> list[str]:
+    if command.default_command is None:
+        options = [option for name in names_in(command) for option in options_of(command[name])]
+        return sorted(set(options))
+    return [
+        option
+        for argument in command.assemble_argument_collection()
+        for option in argument.names
+        if option.startswith("--")
+    ]
 
 
 def test_every_command_and_option_is_documented() -> None:
@@ -125,6 +131,8 @@ def test_every_command_and_option_is_documented() -> None:
         assert options or name == "demo-music"
         for option in options:
             assert f"`{option}" in sections[name], f"{name} {option} is not in docs/commands.md"
+        for part in names_in(app[name]):
+            assert f"`tonotope {name} {part}" in sections[name]
 
 
 def test_what_holds_for_all_commands_is_documented() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +14,14 @@ from tonotope.features import FAMILY_VERSIONS
 from tonotope.features.stft import Float32Array
 from tonotope.features.stream import DescriptorStream
 from tonotope.features.tables import FAMILIES, family_features, family_row, whole_row
+from tonotope.models.cards import ModelCard
 from tonotope.models.frontend import WindowStream
 from tonotope.models.network import GenreNetwork, Heard, bundled_network, mean_embedding
 
-__all__ = ["GenreShare", "TrackAnalysis", "analyze", "is_known", "ranked_genres"]
+if TYPE_CHECKING:
+    from tonotope.models.encoder import Encoder
+
+__all__ = ["GenreShare", "TrackAnalysis", "analyze", "hear", "is_known", "ranked_genres"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +194,58 @@ def analyze(
         ),
         embedding=mean_embedding(heard) if heard else None,
         model_id=None if listener is None else listener.card.model_id,
-        unknown_below=None if listener is None else _unknown_below(listener),
+        unknown_below=None if listener is None else _unknown_below(listener.card),
     )
 
 
-def _unknown_below(network: GenreNetwork) -> float | None:
-    below = network.card.document["output"].get("unknown_below")
+def hear(path: str | PathLike[str], encoder: Encoder) -> TrackAnalysis:
+    """Listen to a file with any network, through the representation that its card asks for.
+
+    Parameters
+    ----------
+    path
+        Any format that FFmpeg reads.
+    encoder
+        The network. Its windows are as long as its card says.
+
+    Returns
+    -------
+    TrackAnalysis
+        Without descriptors; without labels, or embedding, where the network gives none.
+
+    Raises
+    ------
+    DecodeError
+        If the file gives no sound.
+    ModelError
+        If the network fails, or gives what its card does not promise.
+    """
+    with decode(path, sample_rate_hz=encoder.sample_rate_hz) as blocks:
+        heard = list(encoder.hear(blocks))
+        audio = blocks.info
+    card = encoder.card
+    probabilities = [h.probabilities for h in heard if h.probabilities is not None]
+    embeddings = [h.embedding for h in heard if h.embedding is not None]
+    embedding: Float32Array | None = None
+    if embeddings:
+        embedding = np.stack(embeddings).mean(axis=0, dtype=np.float64).astype(np.float32)
+    shape = (len(heard), len(card.labels))
+    return TrackAnalysis(
+        path=fspath(path),
+        audio=audio,
+        rows={},
+        feature_versions={},
+        labels=card.labels,
+        window_starts_s=np.array([h.start_s for h in heard], dtype=np.float32),
+        window_probabilities=np.array(probabilities, dtype=np.float32).reshape(shape),
+        embedding=embedding,
+        model_id=card.model_id,
+        unknown_below=_unknown_below(card),
+    )
+
+
+def _unknown_below(card: ModelCard) -> float | None:
+    below = card.document["output"].get("unknown_below")
     return None if below is None else float(below)
 
 

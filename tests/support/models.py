@@ -97,15 +97,15 @@ def network(
 def card_text(
     name: str = "made",
     *,
-    input: dict[str, Any] = WAVEFORM,
-    output: dict[str, Any] | None = None,
+    hears: dict[str, Any] = WAVEFORM,
+    gives: dict[str, Any] | None = None,
     **keys: Any,
 ) -> str:
     """Return a card, as TOML."""
-    if output is None:
-        output = {"labels": LABELS, "embedding_size": 4}
+    if gives is None:
+        gives = {"labels": LABELS, "embedding_size": 4}
     top = {"name": name, "version": "1", "licence": "CC0-1.0", **keys}
-    tables = {"input": input, "output": output}
+    tables = {"input": hears, "output": gives}
     lines = [f"{key} = {_toml(value)}" for key, value in top.items()]
     for table, values in tables.items():
         lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]

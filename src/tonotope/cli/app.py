@@ -17,6 +17,7 @@ from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
 from tonotope.cli.features import features
 from tonotope.cli.genre import genre
+from tonotope.cli.models import models
 from tonotope.cli.output import complain
 from tonotope.cli.playlist import playlist
 from tonotope.cli.scan import scan
@@ -110,6 +111,7 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 }
 for _command, _examples in _EXAMPLES_OF.items():
     app.command(_command, help_epilogue=f"Examples:\n{_examples}")
+app.command(models)
 
 
 def run(arguments: list[str]) -> int:

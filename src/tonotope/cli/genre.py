@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -24,6 +25,7 @@ def genre(
     *,
     top: WholeNumber = 3,
     over_time: Annotated[bool, Parameter(negative="")] = False,
+    model: str | None = None,
     json: JsonOption = False,
 ) -> int:
     """Name the genres of files, the likeliest first. Needs no library.
@@ -35,17 +37,19 @@ def genre(
     top
         How many genres to name.
     over_time
-        Also show each window of 30 s.
+        Also show each window (of 30 s, unless the model says otherwise).
+    model
+        Who names them: a model's name (see `tonotope models list`), or the path of its card or
+        network; by default the one that comes with Tonotope.
     """
-    from tonotope.analysis import analyze
-
     if top < 1:
         raise InputError(f"cannot name {top} genres. Use --top 1 or more.")
+    listen = _listener(model)
     documents = []
     status = 0
     for path in files:
         try:
-            analysis = analyze(path, families=())
+            analysis = listen(path)
         except DecodeError as error:
             complain(str(error))
             status = 1
@@ -57,6 +61,22 @@ def genre(
     if json:
         print_json(documents)
     return status
+
+
+def _listener(model: str | None) -> Callable[[str], TrackAnalysis]:
+    """Return what hears a file with a model."""
+    from tonotope.analysis import analyze, hear
+
+    if model is None:
+        return lambda path: analyze(path, families=())
+    from tonotope.models.encoder import Encoder
+    from tonotope.models.installed import find_model
+
+    card = find_model(model)
+    if not card.labels:
+        raise InputError(f"model '{card.name}' names no genres: it has no labels. Name another.")
+    encoder = Encoder(card)
+    return lambda path: hear(path, encoder)
 
 
 def _document(analysis: TrackAnalysis, top: int) -> dict[str, Any]:

@@ -24,12 +24,19 @@ FolderOption = Annotated[
     Parameter(name="--folder", help="Where added models are; by default one folder per user."),
 ]
 
-_HELP = """Show, add and remove models.
+_HELP = (
+    "Show, add and remove models.\n\n"
+    "A model is a network (ONNX) with a card (TOML) that says what it takes and gives. Nothing is "
+    "downloaded unless you name an address yourself."
+)
+_EXAMPLES = """Examples:
 
-A model is a network (ONNX) with a card (TOML) that says what it takes and gives. Nothing is
-downloaded unless you name an address yourself."""
+  tonotope models list
+  tonotope models add my-encoder.toml
+  tonotope genre song.mp3 --model my-encoder
+"""
 
-models = App(name="models", help=_HELP)
+models = App(name="models", help=_HELP, help_epilogue=_EXAMPLES)
 
 
 @models.command(

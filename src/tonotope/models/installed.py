@@ -123,8 +123,8 @@ def find_model(name_or_path: str | os.PathLike[str], folder: Path | None = None)
     Parameters
     ----------
     name_or_path
-        The name of a model at hand; or a path: its card (``.toml``), its network (``.onnx``) with
-        the card beside it, or (with a separator in it) a folder that holds both.
+        The name of a model at hand; or else a path: of its card (``.toml``), of its network
+        (``.onnx``) with the card beside it, or of a folder with both, such as a training run's.
     folder
         Where models are; `models_folder` by default.
 
@@ -136,7 +136,12 @@ def find_model(name_or_path: str | os.PathLike[str], folder: Path | None = None)
     source = os.fspath(name_or_path)
     if os.sep in source or source.endswith((".toml", ".onnx")):
         return _card_at(Path(source))
-    model = info(source, folder)
+    try:
+        model = info(source, folder)
+    except ModelError:
+        if Path(source).is_dir():
+            return _card_at(Path(source))
+        raise
     if model.card is None:
         raise ModelError(str(model.problem))
     return model.card
