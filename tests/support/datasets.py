@@ -18,8 +18,9 @@ def touch(path: Path) -> Path:
 
 
 def gtzan(root: Path) -> Path:
-    for name in ("rock.00016", "blues.00029", "jazz.00053", "jazz.00054", "blues.00000"):
+    for name in ("blues.00029", "jazz.00053", "jazz.00054", "blues.00000"):
         touch(root / "genres" / name.partition(".")[0] / f"{name}.wav")
+    touch(root / "genres" / "rock.00016.wav")  # one that nobody put into its folder
     return root
 
 
@@ -91,7 +92,7 @@ _TRACK_COLUMNS = (
 def fma(root: Path, size: str) -> Path:
     metadata = root / "fma_metadata"
     metadata.mkdir(parents=True)
-    (metadata / "genres.csv").write_text(GENRES)
+    (metadata / "genres.csv").write_text(GENRES, "utf-8-sig")
     with (metadata / "tracks.csv").open("w", newline="", encoding="utf-8-sig") as file:
         rows = csv.writer(file)
         rows.writerows(["", *level] for level in zip(*_TRACK_COLUMNS, strict=True))

@@ -111,6 +111,13 @@ def test_folders_called_as_parts_and_no_others_are_a_split(tmp_path: Path) -> No
     }
 
 
+def test_two_of_the_parts_are_no_split(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write(tmp_path / part / "tones" / "a.wav", 1, 0.1)
+    clips = dataset("folders").clips(tmp_path).clips
+    assert [(clip.split, clip.genre) for clip in clips] == [("", "test"), ("", "train")]
+
+
 def test_files_without_a_folder_have_no_label(tmp_path: Path) -> None:
     touch(folders(tmp_path) / "loose.mp3")
     found = dataset("folders").clips(tmp_path)

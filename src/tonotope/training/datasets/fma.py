@@ -266,7 +266,7 @@ def features(root: Path) -> tuple[tuple[str, ...], tuple[str, ...], Float32Array
     columns
         Those of the table ``fma518``; see `tonotope.features.tables.table_columns`.
     numbers
-        Shape (n_tracks, 518), float32: 220 MB for all 106 574.
+        Shape (n_tracks, 518), float32: 220 MB for all 106 574, and twice that while they are read.
 
     Raises
     ------

@@ -45,7 +45,7 @@ GENRES = (
 # As the original archive, copies of it, and the one on Kaggle lay them out.
 _FOLDERS = ("", "genres", "genres_original", "Data/genres_original", "Data", "gtzan")
 _NAME = re.compile(rf"({'|'.join(GENRES)})\.[0-9]{{5}}")
-# Whole in the original archive (as .au); nothing can decode the .wav that circulates.
+# Nothing can decode the .wav that circulates; its place in the split shows that it was whole once.
 _BROKEN_AS_WAV = frozenset({"jazz.00054"})
 
 
