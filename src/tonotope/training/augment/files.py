@@ -21,7 +21,7 @@ from tonotope.training.augment.picture import draw_before_and_after
 from tonotope.training.augment.presets import HEARD
 from tonotope.training.extras import require
 
-__all__ = ["AugmentedFile", "augment_file", "parse_names"]
+__all__ = ["AugmentedFile", "augment_file", "parse_names", "write_wav"]
 
 _MIXUP = "mixup"
 
@@ -128,7 +128,7 @@ def augment_file(
             require("torch", f"hearing {name}")
     samples = _read(path)
     changed = _augmented(samples, names, seed, None if other is None else _read(other))
-    lowered_db = _write_wav(out, changed)
+    lowered_db = write_wav(out, changed)
     if picture is not None:
         with _written(picture) as unfinished:
             draw_before_and_after(samples, changed, ", ".join(names), unfinished)
@@ -176,8 +176,26 @@ def _augmented(
     return samples
 
 
-def _write_wav(out: Path, samples: Float32Array) -> float:
-    """Write 16 bits, lowered as a whole where they would not hold it; return by how many dB."""
+def write_wav(out: Path, samples: Float32Array) -> float:
+    """Write mono samples with 16 bits, lowered as a whole where these would not hold them.
+
+    Parameters
+    ----------
+    out
+        The file; an existing one is replaced at once by the whole new one.
+    samples
+        Shape (n_samples,), at 22 050 Hz.
+
+    Returns
+    -------
+    float
+        By how many dB they were lowered.
+
+    Raises
+    ------
+    PathError
+        If it cannot be written.
+    """
     peak = float(np.abs(samples).max(initial=1.0))
     numbers = np.rint(samples * np.float32(_FULL_SCALE / peak)).astype("<i2")
     with (

@@ -24,8 +24,8 @@ def hear_mixup(
     Parameters
     ----------
     samples, other
-        Shape (n_samples,), float32, mono at 22 050 Hz. The other is cut, or followed by silence,
-        to the length of the first.
+        Shape (n_samples,), float32, mono at 22 050 Hz. The other is cut or repeated to the
+        length of the first.
     rng
         Where the weight comes from.
 
@@ -40,7 +40,7 @@ def hear_mixup(
 
 def mix(samples: Float32Array, other: Float32Array, weight: float) -> Float32Array:
     """Return samples of which `weight` is their own and the rest others'; see `hear_mixup`."""
-    fitted = np.pad(other[: len(samples)], (0, max(0, len(samples) - len(other))))
+    fitted = np.resize(other, len(samples))
     scale, fitted_scale = (np.float32(1 / max(_loudest(s), 1e-9)) for s in (samples, fitted))
     pairs = zip(batches_of_spectra(samples), batches_of_spectra(fitted), strict=True)
     mixed = (
