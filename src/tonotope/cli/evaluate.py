@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,22 +51,26 @@ def evaluate(
     out
         Write a report, one .html page, and its figures as .json beside it.
     """
-    from tonotope.cli.progress import counting
+    from tonotope.cli.progress import counting, scanning
+    from tonotope.training.evaluation.data import opened_data
     from tonotope.training.evaluation.report import check_name, write_report
-    from tonotope.training.evaluation.run import evaluate_model, opened_data
+    from tonotope.training.evaluation.run import evaluate_model
 
     report = None if out is None else check_name(Path(out))
-    with opened_data(Path(data)) as cache, counting("Listening") as show:
-        document = evaluate_model(
-            cache,
-            model=model,
-            split=split,
-            part=part,
-            against=against,
-            allow_leaks=allow_leaks,
-            seed=seed,
-            on_progress=show,
-        )
+    with ExitStack() as stack:
+        with scanning() as show_scan:
+            opened = stack.enter_context(opened_data(Path(data), show_scan))
+        with counting("Hearing clips") as show:
+            document = evaluate_model(
+                opened,
+                model=model,
+                split=split,
+                part=part,
+                against=against,
+                allow_leaks=allow_leaks,
+                seed=seed,
+                on_progress=show,
+            )
     if report is not None:
         beside = write_report(document, report)
     if json:

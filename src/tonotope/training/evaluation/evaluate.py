@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonotope.errors import InputError
-from tonotope.models.frontend import N_COLUMNS, Window
-from tonotope.models.network import GenreNetwork
+from tonotope.models.encoder import Encoder
+from tonotope.models.frontend import N_COLUMNS
+from tonotope.models.windows import InputWindow
 from tonotope.training.cache import Cache, decibels
 from tonotope.training.clips import Clip, track_of
 from tonotope.training.evaluation.calibration import (
@@ -21,6 +22,7 @@ from tonotope.training.evaluation.calibration import (
     unknown_threshold,
 )
 from tonotope.training.evaluation.metrics import (
+    SUM_TOLERANCE,
     balanced_accuracy,
     confusion_matrix,
     genre_scores,
@@ -97,7 +99,7 @@ class Predictions:
 
 
 def predict(
-    network: GenreNetwork,
+    network: Encoder,
     cache: Cache,
     index: IndexArray,
     on_progress: Callable[[int, int], None] | None = None,
@@ -107,7 +109,7 @@ def predict(
     Parameters
     ----------
     network
-        It hears the representation ``gtzan-mel``.
+        It hears the representation ``gtzan-mel`` and has labels.
     cache
         Of windows of 30 s.
     index
@@ -118,7 +120,10 @@ def predict(
     Raises
     ------
     InputError
-        If the rows are no windows of 30 s, or one's genre is none of the network's labels.
+        If the rows are no windows of 30 s, one's genre is none of the network's labels, or the
+        network gives several genres at once.
+    ModelError
+        If the network fails, or gives what its card does not promise.
     """
     if cache.n_columns != N_COLUMNS:
         raise InputError(
@@ -136,9 +141,16 @@ def predict(
         )
     probabilities = np.empty((len(clips), len(card.labels)))
     for n_heard, row in enumerate(index):
-        probabilities[n_heard] = network.hear(Window(0.0, decibels(cache.mel[row]))).probabilities
+        # One at a time: some networks take no more.
+        (heard,) = network.hear_windows([InputWindow(0.0, decibels(cache.mel[row]))])
+        probabilities[n_heard] = heard.probabilities
         if on_progress is not None:
             on_progress(n_heard + 1, len(clips))
+    if np.abs(probabilities.sum(axis=1) - 1).max() > SUM_TOLERANCE:
+        raise InputError(
+            f"cannot evaluate {card.model_id}: its probabilities do not sum to 1, so it may give a "
+            "clip several genres, and the clips have one each. Name another --model."
+        )
     genre = np.array([numbers[clip.genre.casefold()] for clip in clips], dtype=np.intp)
     return Predictions(card.labels, probabilities, genre, clips)
 

@@ -42,6 +42,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 __all__ = [
+    "SUM_TOLERANCE",
     "GenreScores",
     "accuracy",
     "balanced_accuracy",
@@ -60,8 +61,8 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# How far a row of probabilities may be from summing to 1: float32 of a network, averaged.
-_SUM_TOLERANCE = 1e-3
+SUM_TOLERANCE = 1e-3
+"""How far a row of probabilities may be from summing to 1: they come from float32, or int8."""
 
 
 def validate(truth: ArrayLike, probabilities: ArrayLike) -> tuple[IndexArray, FloatArray]:
@@ -97,7 +98,7 @@ def validate(truth: ArrayLike, probabilities: ArrayLike) -> tuple[IndexArray, Fl
     wrong = np.flatnonzero(
         ~np.isfinite(shares).all(axis=1)
         | (shares < 0).any(axis=1)
-        | (np.abs(shares.sum(axis=1) - 1) > _SUM_TOLERANCE)
+        | (np.abs(shares.sum(axis=1) - 1) > SUM_TOLERANCE)
     )
     if wrong.size:
         row = int(wrong[0])

@@ -2,78 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tonotope.errors import InputError, LeakError
 from tonotope.models.cards import ModelCard, read_card
-from tonotope.models.network import GenreNetwork, bundled_network
-from tonotope.training.cache import CLIPS_FILE, MEL_FILE, Cache, read_cache
+from tonotope.models.encoder import Encoder
+from tonotope.models.installed import find_model, list_models
+from tonotope.models.representations import GtzanMel
 from tonotope.training.clips import Clip
 from tonotope.training.evaluation.clip_choice import choose_clips, keep_known
+from tonotope.training.evaluation.data import Data
 from tonotope.training.evaluation.evaluate import compare, evaluate, label_numbers, predict
 from tonotope.training.evaluation.provenance import knows_its_training, overlap
 
-__all__ = ["evaluate_model", "find_network", "opened_data"]
+__all__ = ["evaluate_model", "find_card"]
 
 OnProgress = Callable[[int, int], None]
 
 _N_LEAKS_NAMED = 3
-_RUN_CARD = "model.toml"
 
 
-def find_network(model: str | None = None) -> GenreNetwork:
-    """Open a network.
+def find_card(model: str | None = None) -> ModelCard:
+    """Return a model's card.
 
     Parameters
     ----------
     model
-        Its name, its ONNX file with the card beside it (``x.toml`` for ``x.onnx``), its card, or
-        the folder of a training run; by default the one that comes with Tonotope.
+        A name, or a path: its ONNX file with the card beside it, its card, or the folder of a
+        training run; by default the model that comes with Tonotope. A name goes before a folder
+        that is called the same.
 
     Raises
     ------
-    InputError
-        If nothing is called so.
     ModelError
-        If the network or its card cannot be used.
+        If there is no such model, or its card cannot be used.
     """
-    bundled = read_card()
-    if model is None or model in (bundled.name, bundled.model_id):
-        return bundled_network()
-    path = Path(model)
-    if path.is_dir():
-        return GenreNetwork(read_card(path / _RUN_CARD))
-    if path.suffix in (".onnx", ".toml"):
-        return GenreNetwork(read_card(path.with_suffix(".toml")))
-    raise InputError(
-        f"no model is called '{model}', and it is no .onnx file. There is: {bundled.name}."
-    )
-
-
-@contextmanager
-def opened_data(folder: Path) -> Iterator[Cache]:
-    """Open a cache.
-
-    Raises
-    ------
-    InputError
-        If the folder is none.
-    PathError
-        If it cannot be read.
-    """
-    if folder.is_dir() and not any((folder / name).exists() for name in (MEL_FILE, CLIPS_FILE)):
-        raise InputError(
-            f"'{folder}' is no spectrogram cache. Make one of a folder of folders of audio with: "
-            f"tonotope prepare folders --root '{folder}' --out CACHE"
-        )
-    yield read_cache(folder)
+    if model is None:
+        return read_card()
+    is_folder = os.sep not in model and Path(model).is_dir()
+    if is_folder and model not in {known.name for known in list_models()}:
+        model = f"{os.curdir}{os.sep}{model}"
+    return find_model(model)
 
 
 def evaluate_model(
-    cache: Cache,
+    data: Data,
     *,
     model: str | None = None,
     split: str | None = None,
@@ -83,14 +59,14 @@ def evaluate_model(
     seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Judge a model by the clips of a cache.
+    """Judge a model by labelled clips.
 
     Parameters
     ----------
-    cache
-        With or without parts of its own.
+    data
+        Of `tonotope.training.evaluation.data.opened_data`; with or without parts of its own.
     model
-        As for `find_network`.
+        As for `find_card`.
     split, part, seed
         Which clips, as for `choose_clips`.
     against
@@ -111,39 +87,35 @@ def evaluate_model(
     LeakError
         If the model's card says that it was trained on some of it, or on its artists.
     InputError
-        If there is no such model or part, or the model does not fit the clips.
+        If there is no such part, or a model does not fit the clips.
     ModelError
-        If a model cannot be used.
+        If there is no such model, or it cannot be used.
     """
-    network = find_network(model)
-    other = None if against is None else find_network(against)
-    for card in [network.card] + ([] if other is None else [other.card]):
-        _refuse_other_inputs(card)
+    cache, card = data.cache, _checked(find_card(model))
+    other = None if against is None else _checked(find_card(against))
     choice = choose_clips(cache.clips, split, part, seed)
-    index, left_out = keep_known(
-        cache.clips, choice.index, network.card.labels, network.card.model_id
-    )
+    index, left_out = keep_known(cache.clips, choice.index, card.labels, card.model_id)
     clips = [cache.clips[row] for row in index]
-    leaks = _leaks(network.card, clips, allow=allow_leaks)
+    leaks = _leaks(card, clips, allow=allow_leaks)
     if other is not None:
-        _refuse_other_labels(other.card, clips)
-        leaks_of_other = _leaks(other.card, clips, allow=allow_leaks)
+        _refuse_other_labels(other, clips)
+        leaks_of_other = _leaks(other, clips, allow=allow_leaks)
 
-    predictions = predict(network, cache, index, on_progress)
+    predictions = predict(Encoder(card), cache, index, on_progress)
     document = evaluate(
         predictions,
         leaks=leaks,
         protocol=choice.protocol,
         part=choice.part,
-        model=network.card.model_id,
-        notes=_notes(network.card, clips, left_out),
-        unknown_below=network.card.document["output"].get("unknown_below"),
+        model=card.model_id,
+        notes=[*data.notes, *_notes(card, clips, left_out)],
+        unknown_below=card.document["output"].get("unknown_below"),
         seed=seed,
     )
-    document |= {"data": str(cache.folder), "left_out": left_out}
+    document |= {"data": data.name, "left_out": left_out}
     if other is not None:
-        heard = predict(other, cache, index, on_progress)
-        document["against"] = compare(predictions, heard, model=other.card.model_id, seed=seed)
+        heard = predict(Encoder(other), cache, index, on_progress)
+        document["against"] = compare(predictions, heard, model=other.model_id, seed=seed)
         document["against"]["leaks"] = leaks_of_other
     return document
 
@@ -160,18 +132,18 @@ def _leaks(card: ModelCard, clips: Sequence[Clip], *, allow: bool) -> list[str]:
     return leaks
 
 
-def _refuse_other_inputs(card: ModelCard) -> None:
-    representation = card.document["input"]["representation"]
-    if representation != "gtzan-mel":
+def _checked(card: ModelCard) -> ModelCard:
+    if not isinstance(card.input, GtzanMel):
         raise InputError(
-            f"cannot evaluate {card.model_id} on a cache: it hears '{representation}', the cache "
-            "holds 'gtzan-mel'. Name another --model."
+            f"cannot evaluate {card.model_id}: it hears '{card.input.name}', and caches hold "
+            f"'{GtzanMel().name}'. Name another --model."
         )
     if not card.labels:
         raise InputError(
             f"cannot evaluate {card.model_id}: it names no genres, it only gives embeddings. "
             "Name another --model."
         )
+    return card
 
 
 def _refuse_other_labels(card: ModelCard, clips: Sequence[Clip]) -> None:
@@ -188,12 +160,15 @@ def _notes(card: ModelCard, clips: Sequence[Clip], left_out: Mapping[str, int]) 
     notes = []
     if left_out:
         genres = ", ".join(f"{genre or 'without genre'} {n}" for genre, n in left_out.items())
-        notes.append(
-            f"{sum(left_out.values())} clips of genres that the model does not know are left "
-            f"out: {genres}."
-        )
+        notes.append(f"Left out, as the model does not know their genres: {genres}.")
     if not knows_its_training(card.document):
         notes.append("Training data unknown to the card: leaks with it cannot be checked.")
+        n_train = sum(clip.split == "train" for clip in clips)
+        if n_train:
+            notes.append(
+                f"{n_train} of these clips are of the data's own train part. If the model learned "
+                "from them, the figures are inflated."
+            )
     if not any(clip.artist for clip in clips):
         notes.append("No artist is known: shared artists cannot be seen, intervals are too narrow.")
     return notes
