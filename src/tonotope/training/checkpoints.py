@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tonotope.errors import PathError
 
-__all__ = ["CHECKPOINT_FILE", "load_checkpoint", "random_state", "save_checkpoint", "set_random"]
+__all__ = [
+    "CHECKPOINT_FILE",
+    "load_checkpoint",
+    "random_state",
+    "save_checkpoint",
+    "set_random",
+    "weights_of",
+]
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -85,3 +93,38 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
             f"{_VERSION}. Remove it to begin anew."
         )
     return content
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """Return the weights that a run ended with, by name.
+
+    Parameters
+    ----------
+    path
+        A run's folder, or its checkpoint.
+
+    Raises
+    ------
+    PathError
+        If there is no checkpoint or it cannot be read.
+    """
+    folder = path if path.is_dir() else path.parent
+    content = load_checkpoint(folder)
+    if content is None:
+        raise PathError(
+            f"cannot begin with '{path}': there is no {CHECKPOINT_FILE}. Name the folder of a run "
+            "of tonotope train."
+        )
+    if content["best"] is not None:
+        return dict(content["best"])
+    if content["average"] is not None:
+        return _below("module.", content["average"])
+    return _below("network.", content["student"])
+
+
+def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }

@@ -64,6 +64,13 @@ class TrainingConfig:
     teacher, teacher_weight
         A file of tag activations (``.npz`` with ``clip`` and ``tags``), which the embedding has to
         tell too, and the weight of that loss; empty for none.
+    members
+        How many networks of other seeds are trained; their scores are averaged.
+    train_parts
+        Parts that are trained on: ``train``, and ``train,valid`` for the weights that are given
+        away once all choices were made.
+    temperature
+        What scores are divided by; 0 to fit it on the validation part.
     precision
         ``bfloat16`` autocast, ``float32``, or ``auto``: bfloat16 where the processor has it.
     device
@@ -93,6 +100,9 @@ class TrainingConfig:
     test_crops: int = 1
     teacher: str = ""
     teacher_weight: float = 0.0
+    members: int = 1
+    train_parts: tuple[str, ...] = ("train",)
+    temperature: float = 0.0
     precision: str = "auto"
     device: str = "auto"
     threads: int = 0
@@ -110,12 +120,14 @@ class TrainingConfig:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; it is one of {', '.join(choices)}."
                 )
-        for name, least in (("epochs", 1), ("batch_size", 2), ("test_crops", 1), ("seed", 0)):
+        for name, least in (
+            ("epochs", 1), ("batch_size", 2), ("test_crops", 1), ("seed", 0), ("members", 1),
+        ):  # fmt: skip
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}; it is {least} at least.")
         for name in (
             "weight_decay", "patience_epochs", "early_stop_epochs", "gradient_norm", "mixup_alpha",
-            "crop_columns", "tempo_spread", "teacher_weight", "threads",
+            "crop_columns", "tempo_spread", "teacher_weight", "temperature", "threads",
         ):  # fmt: skip
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it is not below 0.")
@@ -124,6 +136,10 @@ class TrainingConfig:
         for name in ("ema_decay", "label_smoothing", "tempo_spread"):
             if not getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it is below 1.")
+        if self.train_parts not in (("train",), ("train", "valid")):
+            raise InputError(
+                f"train_parts is {','.join(self.train_parts)!r}; it is train, or train,valid."
+            )
         if self.teacher_weight and not self.teacher:
             raise InputError("teacher_weight is set, but no teacher. Name its file: --teacher")
 

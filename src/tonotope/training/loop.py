@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ def train(
     vary: Vary,
     initial: dict[str, Tensor] | None = None,
     frozen: bool = False,
-    on_epoch: Callable[[Epoch, int], None] = lambda epoch, total: None,
+    on_epoch: Callable[[Sequence[Epoch], int], None] = lambda history, total: None,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Run:
     """Train a network, or go on where an interrupted run with these settings ended.
@@ -116,8 +116,10 @@ def train(
         Weights to begin with, by name: of another number of genres, all but the head's are taken.
     frozen
         Train the head alone.
-    on_epoch, on_batch
-        Called with what was reached, and of how much.
+    on_epoch
+        Called with the history so far, and how many epochs there are to be.
+    on_batch
+        Called with how many of an epoch's batches are done.
 
     Raises
     ------
@@ -192,7 +194,9 @@ class _Trainer:
         return read_teacher(Path(self._config.teacher), self._cache.clips, rows)
 
     def run(
-        self, on_epoch: Callable[[Epoch, int], None], on_batch: Callable[[int, int], None]
+        self,
+        on_epoch: Callable[[Sequence[Epoch], int], None],
+        on_batch: Callable[[int, int], None],
     ) -> Run:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -204,7 +208,7 @@ class _Trainer:
                 self._best = _copied(self._kept().state_dict())
             if self._devices.is_first:
                 self._save()
-                on_epoch(epoch, total)
+                on_epoch(self._history, total)
         network = self._kept()
         if self._best is not None:
             network.load_state_dict(self._best)

@@ -90,6 +90,13 @@ NETWORKS: Mapping[str, NetworkSpec] = {
             "classification, Multimedia Tools and Applications 80, 2021 (arXiv:1901.08928)",
             "three inception blocks, each hearing all that came before it",
         ),
+        NetworkSpec(
+            "tonotope-1",
+            "tonotope1:Tonotope1",
+            333,
+            "Tonotope's own",
+            "four residual stages, summed up over time together with their lower layers",
+        ),
     )
 }
 
