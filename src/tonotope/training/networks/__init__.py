@@ -90,6 +90,30 @@ NETWORKS: Mapping[str, NetworkSpec] = {
             "classification, Multimedia Tools and Applications 80, 2021 (arXiv:1901.08928)",
             "three inception blocks, each hearing all that came before it",
         ),
+        NetworkSpec("cnn", "cnn:CNN", 333, "a plain baseline", "five convolutions with pooling"),
+        NetworkSpec(
+            "crnn",
+            "crnn:CRNN",
+            333,
+            "Choi, Fazekas, Sandler, Cho: Convolutional recurrent neural networks for music "
+            "classification, ICASSP 2017 (arXiv:1609.04243)",
+            "four convolutions with pooling, then two layers of gated recurrent units",
+        ),
+        NetworkSpec(
+            "lstm",
+            "lstm:LSTM",
+            333,
+            "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9, 1997",
+            "two recurrent layers on the columns of the spectrogram",
+        ),
+        NetworkSpec(
+            "inception-crnn",
+            "inception_crnn:InceptionCRNN",
+            333,
+            "after Szegedy et al.: Going deeper with convolutions, CVPR 2015 (arXiv:1409.4842), "
+            "and Choi et al. 2017",
+            "three inception blocks with pooling, then recurrent units in both directions",
+        ),
         NetworkSpec(
             "tonotope-1",
             "tonotope1:Tonotope1",
