@@ -20,6 +20,7 @@ from tonotope.cli.genre import genre
 from tonotope.cli.models import models
 from tonotope.cli.output import complain
 from tonotope.cli.playlist import playlist
+from tonotope.cli.prepare import prepare
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
@@ -91,6 +92,11 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
     evaluate: """
   tonotope evaluate --data gtzan-mel --out report.html
   tonotope evaluate --model runs/mine --data gtzan-mel --part valid --against gtzan-small
+""",
+    prepare: """
+  tonotope prepare gtzan --root ~/gtzan --out gtzan-cache
+  tonotope prepare folders --root ~/my-genres --out my-cache --windows 3
+  tonotope prepare library --label genre --out library-cache
 """,
     status: """
   tonotope status
