@@ -126,6 +126,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
+        error.close()  # it is an answer, too
         return f"HTTP {error.code} {error.reason}".strip()
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, OSError) and reason.strerror:

@@ -242,7 +242,13 @@ def _card_at(path: Path) -> ModelCard:
             )
         return _card_at(cards[0])
     if path.suffix == ".onnx":
-        return replace(read_card(path.with_suffix(".toml")), file=path)
+        card = path.with_suffix(".toml")
+        if path.exists() and not card.exists():
+            raise ModelError(
+                f"network '{path}' has no card '{card.name}' beside it. Write one as "
+                "docs/model-cards.md says."
+            )
+        return replace(read_card(card), file=path)
     if path.suffix == ".toml":
         # In the folder of an installed model the card goes with the network there.
         is_installed = path.name == _CARD and (path.parent / _NETWORK).exists()
