@@ -4,8 +4,8 @@
 
     python scripts/draw_docs.py TRACK [--out docs/pictures]
 
-Needs the extra ``docs``. The pages credit "Oceanside" by TAD: of another track, change the credits
-and what the captions say is to be seen.
+Needs the extras ``docs`` and ``train``. The pages credit "Oceanside" by TAD: of another track,
+change the credits and what the captions say is to be seen.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -32,9 +33,14 @@ from tonotope.features.mel import mel_filterbank
 from tonotope.features.moments import STATISTICS, Moments
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array, bin_frequencies_hz
 from tonotope.features.weighting import CHUNK_SAMPLES, weighted_energies
+from tonotope.models.frontend import gtzan_mel
+from tonotope.training.augment import SPECTROGRAM
+from tonotope.training.augment.log_mel import mel_power_of
+from tonotope.training.augment.vocoder import pitch_shift, time_stretch
 
 LENGTH_S = 30
 ZOOM_S = (8, 20)  # where each frame is to be seen
+AUGMENTATION_SEED = 8  # at which each can be seen
 FRAME_S = 16.5  # of the spectrum that is drawn by itself
 
 INK, BLUE, RED, GREY = "#1b2a36", "#2f6f95", "#c2512c", "#8a959c"
@@ -307,6 +313,41 @@ def draw_statistics(found: Descriptors, _: Float32Array) -> Figure:
     return figure
 
 
+def draw_augmentation(_: Descriptors, signal: Float32Array) -> Figure:
+    """Draw a clip as the networks hear it, and what each augmentation makes of it."""
+    chance = torch.Generator().manual_seed(AUGMENTATION_SEED)
+    clip = gtzan_mel(mel_power_of(signal))
+    clips = {"the clip": clip}
+    for name, augmentation in SPECTROGRAM.items():
+        if name != "specaugment-lb":
+            clips[name] = augmentation(torch.from_numpy(clip)[None], chance)[0].numpy()
+    clips["pitch-shift, 2 semitones up"] = gtzan_mel(mel_power_of(pitch_shift(signal, 2)))
+    slower = time_stretch(signal, 0.81)[: len(signal)]
+    clips["time-stretch, 0.81 times as fast"] = gtzan_mel(mel_power_of(slower))
+    figure, axes = plt.subplots(
+        4, 3, figsize=(10, 8.4), layout="constrained", sharex=True, sharey=True
+    )
+    for axis, (name, log_mel) in zip(axes.flat, clips.items(), strict=True):
+        picture = axis.imshow(
+            log_mel.T,
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            cmap=STRENGTH,
+            vmin=-80,
+            vmax=0,
+            extent=(0, LENGTH_S, 0, 128),
+        )
+        axis.set_title(name)
+    figure.supxlabel("time (s)", fontsize=10)
+    figure.supylabel("mel band", fontsize=10)
+    bar = figure.colorbar(
+        picture, ax=axes, pad=0.01, aspect=40, label="dB, twice those of the sound"
+    )
+    bar.outline.set_visible(False)
+    return figure
+
+
 PICTURES: Mapping[str, Callable[[Descriptors, Float32Array], Figure]] = {
     "spectrum": draw_spectrum,
     "timbre": draw_timbre,
@@ -314,6 +355,7 @@ PICTURES: Mapping[str, Callable[[Descriptors, Float32Array], Figure]] = {
     "rhythm": draw_rhythm,
     "level": draw_level,
     "statistics": draw_statistics,
+    "augmentation": draw_augmentation,
 }
 
 

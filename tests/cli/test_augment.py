@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import wave
 from collections.abc import Callable
@@ -110,6 +111,18 @@ def test_the_list_names_all_with_their_numbers(capsys: pytest.CaptureFixture[str
     assert [one["name"] for one in document] == list(HEARD)
     assert document[3]["preset"]["frequency_mask_bands"] == 43
     assert "Park" in document[3]["reference"]
+
+
+def test_every_augmentation_and_its_numbers_are_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|(.*(?:\n\| \|.*)?)$", page, re.M))
+    assert set(rows) == set(HEARD)
+    for name, preset in HEARD.items():
+        if name.startswith("specaugment"):
+            continue  # says "as above"
+        for number in preset.numbers.values():
+            if name != "time-mask" or number != 1:
+                assert re.search(rf"(?<![\d.]){number:g}(?![\d.])", rows[name]), (name, number)
 
 
 # Refusals.

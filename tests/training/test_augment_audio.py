@@ -11,8 +11,10 @@ import pytest
 import scipy.signal
 import torch
 
+from support.data import DATA
+from tonotope.audio import decode
 from tonotope.features.stft import stft_power
-from tonotope.training.augment import AUDIO
+from tonotope.training.augment import AUDIO, SPECTROGRAM
 from tonotope.training.augment.audible import AUDIBLE, hear
 from tonotope.training.augment.audio import add_noise, band_centres_hz, equalize
 from tonotope.training.augment.log_mel import decibels, mel_power_of
@@ -20,6 +22,8 @@ from tonotope.training.augment.mixed_sound import hear_mixup, mix
 from tonotope.training.augment.presets import SPECTROGRAM_PRESETS
 from tonotope.training.augment.spectrogram import draw_shift
 from tonotope.training.augment.vocoder import pitch_shift, read_at, time_stretch
+from tonotope.training.cache import decibels as cached_decibels
+from tonotope.training.cache import read_cache
 
 RATE_HZ = 22050
 NAMES = list(AUDIO)
@@ -316,3 +320,38 @@ def test_mixup_that_is_heard_repeats_a_short_clip_and_keeps_silence() -> None:
     mixed = hear_mixup(samples, hiss(0.5), rng(3))
     assert mixed.shape == samples.shape
     assert not mix(np.zeros_like(samples), np.zeros(100, np.float32), 0.5).any()
+
+
+# Music.
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("semitones", [-2, 2])
+def test_music_is_transposed_at_its_speed(semitones: int) -> None:
+    with decode(DATA / "music" / "lofi_oga" / "game-90s.mp3") as blocks:
+        samples = np.concatenate(list(blocks))[20 * RATE_HZ : 40 * RATE_HZ]
+    shifted = pitch_shift(samples, semitones)
+    before, after = (
+        librosa.feature.chroma_stft(y=y, sr=RATE_HZ, tuning=0).mean(axis=1)
+        for y in (samples, shifted)
+    )
+    agreement = [np.corrcoef(np.roll(before, k), after)[0, 1] for k in range(12)]
+    assert int(np.argmax(agreement)) == semitones % 12
+    assert max(agreement) > 0.95
+    onsets = [librosa.onset.onset_strength(y=y, sr=RATE_HZ) for y in (samples, shifted)]
+    assert np.corrcoef(onsets)[0, 1] > 0.8
+
+
+@pytest.mark.data
+def test_real_spectrograms_stay_in_range() -> None:
+    cache = read_cache(DATA / "gtzan-mel")
+    log_mel = torch.from_numpy(cached_decibels(cache.mel[:600:75]))
+    chance = torch.Generator().manual_seed(0)
+    for name, augmentation in SPECTROGRAM.items():
+        changed = augmentation(log_mel, chance)
+        assert changed.shape == log_mel.shape
+        assert changed.min() >= -80, name
+        assert changed.max() <= 0, name
+        # It is still the same music.
+        both = torch.stack([log_mel.flatten(), changed.flatten()])
+        assert name == "time-roll" or torch.corrcoef(both)[0, 1] > 0.5, name
