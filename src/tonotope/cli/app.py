@@ -24,6 +24,7 @@ from tonotope.cli.prepare import prepare
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
+from tonotope.cli.train import train
 from tonotope.errors import InputError, TonotopeError
 
 __all__ = ["app", "run"]
@@ -97,6 +98,12 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
   tonotope prepare gtzan --root ~/gtzan --out gtzan-cache
   tonotope prepare folders --root ~/my-genres --out my-cache --windows 3
   tonotope prepare library --label genre --out library-cache
+""",
+    train: """
+  tonotope train --data CACHE
+  tonotope train --model bbnn --preset liu2020 --data CACHE --split official
+  tonotope train --model svm --features mfcc --data CACHE --split artist:5
+  tonotope train --model bbnn --describe --json
 """,
     status: """
   tonotope status

@@ -173,6 +173,7 @@ class _Trainer:
         network.set_scale(*_scale(cache, rows))
         if initial is not None:
             _begin_with(network, initial)
+        self._frozen = frozen
         if frozen:
             for parameter in network.parameters():
                 parameter.requires_grad_(False)
@@ -222,6 +223,9 @@ class _Trainer:
     def _epoch(self, on_batch: Callable[[int, int], None]) -> Epoch:
         started_s = time.monotonic()
         self._parallel.train()
+        if self._frozen:
+            # Its statistics stay what they are, too.
+            self._network.eval()
         sums = torch.zeros(3)
         for done, batch in enumerate(self._batches, 1):
             sums += self._step(batch)
@@ -230,8 +234,14 @@ class _Trainer:
         valid_loss, valid_accuracy = self._judge()
         self._plan.end_epoch(valid_loss)
         loss, right, n_clips = sums.tolist()
+        epoch = len(self._history) + 1
+        if not np.isfinite(loss):
+            raise InputError(
+                f"training diverged: the loss is {loss} in epoch {epoch}. Choose a smaller "
+                f"learning_rate than {self._config.learning_rate:g}."
+            )
         return Epoch(
-            len(self._history) + 1,
+            epoch,
             loss / n_clips,
             right / n_clips,
             valid_loss,
