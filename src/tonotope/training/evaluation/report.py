@@ -31,6 +31,15 @@ _FIGURES = (
     ("macro_f1", "macro F1"),
     ("top3", "among the first three"),
 )
+_PROTOCOL_HEAD = (
+    "protocol",
+    "figures are",
+    "accuracy",
+    "95% interval",
+    "balanced accuracy",
+    "macro F1",
+    "clips",
+)
 _GLOSSARY = (
     ("Accuracy", "Share of clips whose likeliest genre is the right one."),
     ("Balanced accuracy", "The mean of the genres' recalls: a rare genre counts as a common one."),
@@ -78,9 +87,8 @@ def compare_protocols(results: Mapping[str, Document]) -> str:
         A Markdown table, a row per protocol in the given order, with a column that says which
         figures are ``honest`` and which ``inflated: artists on both sides``.
     """
-    head = ("protocol", "accuracy", "95% interval", "balanced accuracy", "macro F1", "clips", "")
-    rows = [head, *(_protocol_row(name, result) for name, result in results.items())]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
+    rows = [_PROTOCOL_HEAD, *(_protocol_row(name, result) for name, result in results.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
@@ -226,22 +234,21 @@ def _protocols(protocols: Mapping[str, Document]) -> str:
         return ""
     rows = []
     for name, result in protocols.items():
-        *cells, judged = _protocol_row(name, result)
+        _, judged, *cells = _protocol_row(name, result)
         kind = ' class="text bad"' if result["leaky"] else ' class="text"'
-        rows.append([*map(_td, cells[1:]), f"<td{kind}>{escape(judged)}</td>"])
-    head = ("protocol", "accuracy", "95% interval", "balanced accuracy", "macro F1", "clips", "")
-    return "<h2>By protocol</h2>" + _table(head, list(protocols), rows)
+        rows.append([f"<td{kind}>{escape(judged)}</td>", *map(_td, cells)])
+    return "<h2>By protocol</h2>" + _table(_PROTOCOL_HEAD, list(protocols), rows, n_text_columns=2)
 
 
 def _protocol_row(name: str, result: Document) -> tuple[str, ...]:
     return (
         name,
+        verdict(result),
         f"{result['accuracy']:.1%}",
         _interval(result["accuracy_ci"]),
         f"{result['balanced_accuracy']:.1%}",
         f"{result['macro_f1']:.1%}",
         str(result["n"]),
-        verdict(result),
     )
 
 
