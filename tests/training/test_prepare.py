@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ import soundfile
 from support.libraries import retag, sound, write
 from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
+from tonotope.extraction.files import write_all
 from tonotope.features.mel import mel_power
 from tonotope.features.stft import stft_power
 from tonotope.library.workers import Outcome, WorkerPool
@@ -48,10 +50,10 @@ def expected(path: Path, first: int = 0, n_frames: int | None = None) -> np.ndar
 
 
 def assert_same_row(row: np.ndarray, wanted: np.ndarray) -> None:
-    """Compare rows; sums in other portions may round a hair's breadth to the other side."""
+    """Compare rows; sums in other portions may, on some processors, round to the other side."""
     difference = np.abs(row.astype(int) - wanted.astype(int))
     assert difference.max() <= 1
-    assert (difference > 0).mean() < 1e-3
+    assert (difference > 0).mean() < 1e-4
 
 
 def counts(summary: PrepareSummary) -> tuple[int, int, int, int, int]:
@@ -370,6 +372,28 @@ def test_rows_that_a_power_cut_damaged_are_made_anew(here, many: Path, tmp_path:
     assert counts(prepare("folders", str(many), str(out))) == (8, 8, 6, 2, 0)
     cache = read_cache(out)
     assert_same_row(cache.mel[2], expected(many / cache.clips[2].name))
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_there_is(
+    here, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, writes = tmp_path / "cache", iter(range(100))
+
+    def full(file, content) -> None:
+        if next(writes) == 4:  # the third file's rows
+            file.write(content[:1000])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_all(file, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tonotope.training.cache_writing.write_all", full)
+        with pytest.raises(
+            PathError, match=r"No space left on device\. What was finished"
+        ) as error:
+            prepare("folders", str(many), str(out), jobs=1)
+    assert "\n" not in str(error.value)
+    assert counts(prepare("folders", str(many), str(out))) == (8, 8, 6, 2, 0)
+    assert_same_row(read_cache(out).mel[2], expected(many / "pop" / "02.wav"))
 
 
 @pytest.mark.parametrize("n_done", range(5))

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tonotope.audio import AudioIdentity
-from tonotope.errors import InputError
+from tonotope.errors import InputError, PathError
 from tonotope.extraction.run import FailedFile
 from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.workers import Failure, Outcome, WorkerPool, default_jobs
@@ -201,7 +201,10 @@ def _found(
     if not is_remote(root):
         return dataset(name).clips(Path(root)), {}
     outlined = stack.enter_context(outline(root))
-    found = dataset(name).clips(outlined.folder)
+    try:
+        found = dataset(name).clips(outlined.folder)
+    except PathError as error:
+        raise PathError(str(error).replace(str(outlined.folder), outlined.url)) from error
     clips = [replace(clip, path=outlined.url_of(clip.path)) for clip in found.clips]
     problems = [line.replace(str(outlined.folder), outlined.url) for line in found.problems]
     return ClipList(tuple(clips), tuple(problems)), outlined.states
