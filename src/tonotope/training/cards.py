@@ -6,10 +6,10 @@ import datetime
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tonotope
 from tonotope.training.cache import Cache
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig, to_toml
@@ -84,7 +84,7 @@ def write_card(
         *(f"{part}_clips = {len(rows)}" for part, rows in split.parts.items()),
         "",
         "[made]",
-        f"with = {_text(f'Tonotope {tonotope.__version__}')}",
+        f"with = {_text(f'Tonotope {version('tonotope')}')}",
         f"n_weights = {n_weights}",
         f"temperature = {temperature:.4f}",
         f"onnx_difference = {exported.difference:.2e}",

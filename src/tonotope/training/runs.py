@@ -35,6 +35,7 @@ from tonotope.training.evaluation.calibration import (
     with_temperature,
 )
 from tonotope.training.evaluation.evaluate import Predictions, evaluate
+from tonotope.training.evaluation.together import together
 from tonotope.training.export import Listener, export_int8, export_onnx, hear
 from tonotope.training.leaks import refuse_leaks
 from tonotope.training.loop import Epoch, Run, train
@@ -136,7 +137,7 @@ def run_splits(
         results.append(done)
     if len(results) == 1:
         return results[0]
-    result = _together(results)
+    result = together(results)
     _write_json(folder / RESULT_FILE, result)
     return result
 
@@ -300,19 +301,6 @@ def _judge(
         unknown_below=below,
         seed=config.seed,
     )
-
-
-def _together(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "top3", "ece")
-    means = {name: float(np.mean([r[name] for r in results])) for name in names}
-    deviations = {f"{name}_deviation": float(np.std([r[name] for r in results])) for name in names}
-    return {
-        "model": results[0]["model"],
-        "n": sum(result["n"] for result in results),
-        "leaky": any(result["leaky"] for result in results),
-        **{name: round(value, 6) for name, value in (means | deviations).items()},
-        "splits": list(results),
-    }
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
