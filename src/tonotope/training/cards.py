@@ -84,7 +84,7 @@ def write_card(
         *(f"{part}_clips = {len(rows)}" for part, rows in split.parts.items()),
         "",
         "[made]",
-        f"with = {_text(f'Tonotope {version('tonotope')}')}",
+        f"with = {_text('Tonotope ' + version('tonotope'))}",
         f"n_weights = {n_weights}",
         f"temperature = {temperature:.4f}",
         f"onnx_difference = {exported.difference:.2e}",
