@@ -211,8 +211,7 @@ def unknown_threshold(
         If the predictions are not valid.
     """
     curve = risk_coverage(truth, probabilities)
-    # A tenth is no float: 9 of 10 right must do for 0.9.
-    enough = np.flatnonzero(1 - curve.risk >= precision - 1e-9)
+    enough = np.flatnonzero(1 - curve.risk >= precision)
     if not enough.size:
         return None
     if enough[-1] == len(curve.risk) - 1:
