@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from tonotope.errors import ModelError
+from tonotope.models import cards, representations
 from tonotope.models.cards import BUNDLED_CARD, OutputNames, read_card
 from tonotope.models.representations import GtzanMel, LogMel, Waveform
+
+PAGE = Path(__file__).parents[2] / "docs" / "model-cards.md"
 
 CARD = """\
 name = "small"
@@ -196,3 +203,26 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path, card, old, new, reason):
         read_card(written(tmp_path, card.replace(old, new, 1)))
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_cards_in_the_documentation_are_cards(tmp_path):
+    examples = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+    found = [read_card(written(tmp_path, example)) for example in examples]
+    assert [card.input.name for card in found] == ["waveform", "log-mel"]
+    assert (found[1].input.window_frames, found[1].input.hop_frames) == (128, 62)
+
+
+def test_every_key_and_every_choice_is_documented():
+    tables = "\n".join(re.findall(r"^\|.*", PAGE.read_text("utf-8"), re.M))
+    for representation in (LogMel, Waveform):
+        for field in fields(representation):
+            assert field.name == "name" or f"`{field.name}`" in tables, field.name
+    choices = [
+        *representations.MEL_SCALES, *representations.NORMS, *representations.LOGARITHMS,
+        *representations.LAYOUTS, *representations.PADS, *representations.NORMALISATIONS,
+        *cards._ACTIVATIONS, *cards._POOLINGS, *cards._REPRESENTATIONS,
+    ]  # fmt: skip
+    for choice in choices:
+        assert f'`"{choice}"`' in tables, choice
+    for key in ("name", "version", "file", "sha256", "labels", "embedding_size", "unknown_below"):
+        assert f"`{key}`" in tables

@@ -102,6 +102,13 @@ def test_models_are_found_by_name_and_by_path(folder, source, monkeypatch):
         find_model("other", folder)
 
 
+def test_the_folder_of_a_training_run_is_a_model(folder, source):
+    (source / "made.toml").rename(source / "model.toml")
+    (source / "made.onnx").rename(source / "model.onnx")
+    (source / "config.toml").write_text("seed = 0\n")
+    assert add(source, folder).name == "made"
+
+
 def test_removing(folder, source):
     add(source, folder)
     remove("made", folder)
