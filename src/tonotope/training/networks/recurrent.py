@@ -30,7 +30,7 @@ def hear_in_order(layers: nn.GRU | nn.LSTM, sequence: Tensor) -> Tensor:
     """
     device = sequence.device.type
     # Only where there is something to switch off: an exported network has no place for it.
-    off = torch.is_autocast_enabled(device)
+    off = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     with torch.autocast(device, enabled=False) if off else nullcontext():
         outputs: Tensor = layers(sequence.to(next(layers.parameters()).dtype))[0]
     return outputs
