@@ -42,10 +42,9 @@ def test_learns(models, name):
     given = models[name].probabilities(X)
     assert given.shape == (300, 3)
     np.testing.assert_allclose(given.sum(axis=1), 1, atol=1e-9)
-    # 0.77 to 0.79 were seen; two of three clips are guessed wrong.
-    assert (given.argmax(axis=1) == y).mean() > 0.7
-    # As likely as it says: the true genre's mean probability is near the share of right answers.
-    assert given[np.arange(300), y].mean() > 0.5
+    # 0.89 to 0.91 were seen, and of the true genre's mean probability 0.79 to 0.90.
+    assert (given.argmax(axis=1) == y).mean() > 0.85
+    assert given[np.arange(300), y].mean() > 0.75
 
 
 @every_model
@@ -54,7 +53,7 @@ def test_columns_are_in_the_order_of_labels(models, name):
     swapped = fit_classical(name, X, 2 - y, LABELS, seed=3)
     Z, truth = clips(60, 2)
     hits = (swapped.probabilities(Z).argmax(axis=1) == 2 - truth).mean()
-    assert hits > 0.65
+    assert hits > 0.85
 
 
 @every_model

@@ -51,7 +51,7 @@ def describe(name: str, n_labels: int = 10, n_columns: int | None = None) -> dic
     return {
         "input_shape": [N_BANDS, network.n_columns],
         "trainable_weights": sum(w.numel() for w in network.parameters() if w.requires_grad),
-        "gflop_per_clip": round(_flop(network) / 1e9, 4),
+        "gflop_per_clip": round(_flop(network) / 1e9, 6),
     }
 
 
