@@ -11,7 +11,8 @@ import soundfile
 
 pytest.importorskip("onnx", reason="needs the extra 'train' (ONNX)")
 
-from onnx import TensorProto
+import onnx
+from onnx import TensorProto, helper
 
 from support.models import LABELS, LOG_MEL, WAVEFORM, card_text, network, write_model
 from tonotope.analysis import analyze, hear
@@ -195,11 +196,16 @@ def test_what_is_no_network_is_refused(tmp_path):
     assert "does not load: " in refusal(tmp_path, network(["n", 8000])[:-50])
 
 
+def test_a_network_in_two_files_is_refused(tmp_path):
+    path = write_model(tmp_path).with_suffix(".onnx")
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="made.data",
+              size_threshold=0)  # fmt: skip
+    message = refusal(tmp_path, path.read_bytes())
+    assert message.endswith("Export it with its weights inside, as one file.")
+
+
 def test_a_network_that_fails_while_it_runs_is_refused(tmp_path):
     # Of no fixed length, it cannot be seen before: three steps of its own do not fit.
-    import onnx
-    from onnx import helper
-
     nodes = [helper.make_node("Reshape", ["input", "shape"], ["embedding"])]
     graph = helper.make_graph(
         nodes,

@@ -40,8 +40,12 @@ def open_session(card: ModelCard) -> Any:
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own types share no base but this
+        is_split = "external" in str(error).lower()
+        mend = (
+            "Export it with its weights inside, as one file" if is_split else "Reinstall the model"
+        )
         raise ModelError(
-            f"network '{card.file}' does not load: {one_line(error)}. Reinstall the model."
+            f"network '{card.file}' does not load: {one_line(error)}. {mend}."
         ) from error
 
 
