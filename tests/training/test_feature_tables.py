@@ -47,6 +47,8 @@ def test_a_table_as_on_kaggle(kaggle):
     assert columns == ("chroma_stft_mean", "tempo")
     assert X.dtype == np.float32
     np.testing.assert_array_equal(X, np.float32([[0.25, np.nan], [np.nan, 140.5]]))
+    # As spreadsheets save it.
+    kaggle.write_bytes("\ufeff".encode() + kaggle.read_bytes())
     # In the order of the clips.
     np.testing.assert_array_equal(table_features(kaggle, NAMES[::-1])[0], X[::-1])
 
@@ -94,6 +96,11 @@ def test_a_table_of_tonotope_features_csv_and_parquet(tmp_path, tonotope):
     np.testing.assert_array_equal(given["table.parquet"][0], X)
     with pytest.raises(InputError, match="clip 'song' has more than one row"):
         table_features(tmp_path / "table.csv", ["song"])
+
+
+def test_windows_of_a_track_share_its_row(kaggle):
+    X, _ = table_features(kaggle, ["rock.00000", "rock.00000#2", "rock.00000#10"])
+    np.testing.assert_array_equal(X, np.repeat(X[:1], 3, axis=0))
 
 
 def test_clips_without_a_row_are_named(kaggle):

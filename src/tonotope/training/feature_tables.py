@@ -8,6 +8,7 @@ or paths, such as the one that circulates with GTZAN on Kaggle.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import chain
@@ -31,6 +32,8 @@ _NO_FEATURES = frozenset(
     }
 )  # fmt: skip
 _N_NAMED = 3
+# How a cache calls the windows of a track after the first: they share the track's row.
+_WINDOW = re.compile(r"(?<=\S)#(?:[2-9]|[1-9]\d+)$")
 
 _Rows = Iterator[Sequence[str]]
 
@@ -93,7 +96,7 @@ def table_features(path: Path, names: Sequence[str]) -> tuple[Float32Array, tupl
 def _rows_of_clips(path: Path, rows: _Rows, key: int, names: Sequence[str]) -> list[Sequence[str]]:
     """Return the row of each clip."""
     wanted: dict[str, list[int]] = {}
-    parts = [_parts(name) for name in names]
+    parts = [_parts(_WINDOW.sub("", name)) for name in names]
     for place, of_name in enumerate(parts):
         wanted.setdefault(of_name[-1], []).append(place)
     found: list[Sequence[str] | None] = [None] * len(names)
@@ -152,7 +155,8 @@ def _number(cell: str) -> float | None:
 
 def _read_csv(path: Path) -> _Rows:
     """Yield the header, then the rows."""
-    with path.open(newline="", encoding="utf-8") as file:
+    # Spreadsheets put a byte order mark in front.
+    with path.open(newline="", encoding="utf-8-sig") as file:
         lines: Iterator[list[str]] = csv.reader(file)
         header = next(lines, None)
         if header is None:
