@@ -112,7 +112,7 @@ def leaky_cache(folder: Path, kind: str) -> Path:
     if kind in ("artist", "recording"):
         shared[0] = {kind: "Shared One"}
         shared[18] = {kind: "Shared One"}
-    write_cache(folder, {"train": 6, "valid": 3}, n_columns=333, rows=shared)
+    write_cache(folder, {"train": 6, "valid": 3}, rows=shared)
     if kind == "sound":
         mel = np.load(folder / "mel.npy")
         mel[18] = mel[0]
@@ -142,14 +142,14 @@ def test_an_allowed_leak_is_on_record_for_good(tonotope: Command, tmp_path: Path
 
 
 def test_several_splits_side_by_side(tonotope: Command, tmp_path: Path) -> None:
-    cache = write_cache(tmp_path / "cache", {"train": 4, "valid": 2}, n_columns=333)
+    cache = write_cache(tmp_path / "cache", {"train": 4, "valid": 2})
     done = tonotope(
         "train", "--data", cache, "--out", tmp_path / "run", "--epochs", "1", *QUICK,
-        "--split", "official,artist:3",
+        "--split", "official,random",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "4 splits" in done.stdout
-    assert done.stdout.count("honest") == 4
+    assert "2 splits" in done.stdout
+    assert done.stdout.count("honest") == 2
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     accuracies = [each["accuracy"] for each in result["splits"]]
     assert result["accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)

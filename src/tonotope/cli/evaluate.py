@@ -45,7 +45,8 @@ def evaluate(
     against
         Another model, to compare with.
     allow_leaks
-        Judge a model also by what it was trained on. The result is marked as leaky.
+        Judge although the data's training part shares artists, recordings or sound with the part
+        that is judged by. The result is marked as leaky.
     seed
         Of random splits and of the intervals.
     out
@@ -80,7 +81,7 @@ def evaluate(
         if report is not None:
             say(f"Written to {report} and {beside}")
     if document["leaky"]:
-        complain("leaky: the model was trained on some of what it is judged by. See its leaks.")
+        complain("leaky: what is judged by was trained on, or shares something with it. See leaks.")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,7 +92,7 @@ def train(
     }  # fmt: skip
     if teacher is not None and teacher_weight is None:
         given["teacher_weight"] = 1.0
-    layers = [
+    layers: list[Mapping[str, Any]] = [
         preset_of(preset) if preset else {},
         read_config(config) if config else {},
         {name: value for name, value in given.items() if value is not None},
@@ -139,13 +140,11 @@ def _setting(word: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _describe(layers: list[dict[str, Any]], *, json: bool) -> int:
+def _describe(layers: list[Mapping[str, Any]], *, json: bool) -> int:
     from tonotope.training.describe import describe
 
-    merged: dict[str, Any] = {"model": "tonotope-1"}
-    for layer in layers:
-        merged |= layer
-    document = describe(merged["model"])
+    models = [str(layer["model"]) for layer in layers if "model" in layer]
+    document = describe(models[-1] if models else "tonotope-1")
     if json:
         print_json(document)
     else:

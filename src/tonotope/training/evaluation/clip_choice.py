@@ -34,11 +34,14 @@ class Choice:
         How the data set was parted, in words for a report.
     part
         Which part they are: one of `PARTS` or ``"all"``.
+    is_own
+        Whether the parts are those that the clips carry.
     """
 
     index: IndexArray
     protocol: str
     part: str
+    is_own: bool = False
 
 
 def choose_clips(
@@ -64,13 +67,14 @@ def choose_clips(
     InputError
         If there is no such split, or the part is empty.
     """
-    if split is None or split in _OWN_SPLITS:
+    is_own = split is None or split in _OWN_SPLITS
+    if is_own:
         members = {
             name: np.array([k for k, clip in enumerate(clips) if clip.split == name], np.intp)
             for name in PARTS
         }
         protocol = split or "the data's own parts"
-    else:
+    elif split is not None:
         parted = make_splits(clips, split, seed)
         members = {
             name: np.unique(np.concatenate([one.parts[name] for one in parted])) for name in PARTS
@@ -88,7 +92,7 @@ def choose_clips(
             f"the clips have no part '{part}' (they have: {', '.join(members) or 'no parts'}). "
             "Use --part all, or name a --split."
         )
-    return Choice(members[part], protocol, part)
+    return Choice(members[part], protocol, part, is_own)
 
 
 def keep_known(

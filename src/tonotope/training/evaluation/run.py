@@ -7,22 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tonotope.errors import InputError, LeakError
+import numpy as np
+
+from tonotope.errors import InputError
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.models.encoder import Encoder
 from tonotope.models.installed import find_model, list_models
 from tonotope.models.representations import GtzanMel
-from tonotope.training.clips import Clip
-from tonotope.training.evaluation.clip_choice import choose_clips, keep_known
+from tonotope.training.cache import Cache
+from tonotope.training.clips import Clip, Split
+from tonotope.training.evaluation.clip_choice import Choice, choose_clips, keep_known
 from tonotope.training.evaluation.data import Data
 from tonotope.training.evaluation.evaluate import compare, evaluate, label_numbers, predict
 from tonotope.training.evaluation.provenance import knows_its_training, overlap
+from tonotope.training.leaks import refuse_leaks
 
 __all__ = ["evaluate_model", "find_card"]
 
 OnProgress = Callable[[int, int], None]
-
-_N_LEAKS_NAMED = 3
 
 
 def find_card(model: str | None = None) -> ModelCard:
@@ -72,7 +74,8 @@ def evaluate_model(
     against
         Another model, to be compared with on the same clips.
     allow_leaks
-        Whether a model may be judged by what it was trained on; the result then says so.
+        Whether the data's training part may share something with the part that is judged by; the
+        result then says so. It always says what the model's card knows to have been trained on.
     on_progress
         Called with how many of how many clips are heard.
 
@@ -85,7 +88,7 @@ def evaluate_model(
     Raises
     ------
     LeakError
-        If the model's card says that it was trained on some of it, or on its artists.
+        If the data's own parts leak and that is not allowed.
     InputError
         If there is no such part, or a model does not fit the clips.
     ModelError
@@ -96,10 +99,9 @@ def evaluate_model(
     choice = choose_clips(cache.clips, split, part, seed)
     index, left_out = keep_known(cache.clips, choice.index, card.labels, card.model_id)
     clips = [cache.clips[row] for row in index]
-    leaks = _leaks(card, clips, allow=allow_leaks)
+    leaks = _leaks_of_parts(cache, choice, allow=allow_leaks) + overlap(card.document, clips)
     if other is not None:
         _refuse_other_labels(other, clips)
-        leaks_of_other = _leaks(other, clips, allow=allow_leaks)
 
     predictions = predict(Encoder(card), cache, index, on_progress)
     document = evaluate(
@@ -116,20 +118,20 @@ def evaluate_model(
     if other is not None:
         heard = predict(Encoder(other), cache, index, on_progress)
         document["against"] = compare(predictions, heard, model=other.model_id, seed=seed)
-        document["against"]["leaks"] = leaks_of_other
+        document["against"]["leaks"] = overlap(other.document, clips)
     return document
 
 
-def _leaks(card: ModelCard, clips: Sequence[Clip], *, allow: bool) -> list[str]:
-    leaks = overlap(card.document, clips)
-    if leaks and not allow:
-        named = "; ".join(leaks[:_N_LEAKS_NAMED]) + "; ..." * (len(leaks) > _N_LEAKS_NAMED)
-        raise LeakError(
-            f"{card.model_id} has {len(leaks)} leak{'s' * (len(leaks) > 1)}: {named}. Use --part "
-            "or --data for what it has not heard, or --allow-leaks, which marks the result as "
-            "leaky."
-        )
-    return leaks
+def _leaks_of_parts(cache: Cache, choice: Choice, *, allow: bool) -> list[str]:
+    """Return what the data's own training part shares with the part that is judged by."""
+    if choice.part not in ("valid", "test") or not choice.is_own:
+        return []
+    parts = {
+        name: np.array([k for k, clip in enumerate(cache.clips) if clip.split == name], np.intp)
+        for name in ("train", choice.part)
+    }
+    split = Split(choice.protocol, parts)
+    return list(refuse_leaks(cache.clips, split, mel=cache.mel, allow=allow).leaks)
 
 
 def _checked(card: ModelCard) -> ModelCard:
