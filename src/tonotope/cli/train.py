@@ -90,9 +90,8 @@ def train(
         "model": model, "epochs": epochs, "seed": seed, "teacher": teacher, "device": device,
         "teacher_weight": teacher_weight, "threads": threads,
     }  # fmt: skip
-    if teacher is not None and teacher_weight is None:
-        given["teacher_weight"] = 1.0
     layers: list[Mapping[str, Any]] = [
+        {} if teacher is None else {"teacher_weight": 1.0},
         preset_of(preset) if preset else {},
         read_config(config) if config else {},
         {name: value for name, value in given.items() if value is not None},

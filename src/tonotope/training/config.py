@@ -162,6 +162,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         **_PLAIN, "model": "crnn", "epochs": 100, "optimizer": "adam", "learning_rate": 1e-3,
         "schedule": "constant", "early_stop_epochs": 10, "keep": "best",
     },
+    # The network that comes with Tonotope, with a teacher: see docs/model.md.
+    "tonotope-1": {
+        "epochs": 150, "crop_columns": 111, "test_crops": 5, "tempo_spread": 0.12,
+        "augment": ("frequency-shift", "gain", "random-eq", "noise", "specaugment-lb"),
+        "teacher_weight": 12.0, "members": 2,
+    },
     # What suits a few hundred clips: varied sound, mixing, averaged weights.
     "small-data": {
         "epochs": 60, "augment": _VARIED, "crop_columns": 111, "test_crops": 3,

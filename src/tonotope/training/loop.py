@@ -27,6 +27,7 @@ from tonotope.training.checkpoints import load_checkpoint, random_state, save_ch
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig
 from tonotope.training.devices import Devices
+from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
 from tonotope.training.networks.base import Network
 from tonotope.training.optimizers import Plan
@@ -128,6 +129,7 @@ def train(
     PathError
         If the checkpoint or the teacher cannot be read or written.
     """
+    keep_freed_memory()
     with _threads(config.threads):
         return _Trainer(config, cache, split, folder, vary, initial, frozen).run(on_epoch, on_batch)
 
