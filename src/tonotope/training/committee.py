@@ -8,7 +8,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from tonotope.training.export import Listener
+from tonotope.training.listener import Listener
 
 __all__ = ["MAX_EMBEDDING", "Committee"]
 

@@ -27,6 +27,7 @@ from tonotope.training.checkpoints import load_checkpoint, random_state, save_ch
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig
 from tonotope.training.devices import Devices
+from tonotope.training.listener import Listener
 from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
 from tonotope.training.networks.base import Network
@@ -272,16 +273,18 @@ class _Trainer:
     def _judge(self) -> tuple[float, float]:
         if not len(self._valid):
             return float("nan"), float("nan")
-        network = self._kept().eval()
+        # As it is heard in the end: in excerpts as long as those of training.
+        network = Listener(self._kept(), self._config.crop_columns, self._config.test_crops).eval()
         loss = right = 0.0
         for start in range(0, len(self._valid), _SCALE_ROWS):
             rows = self._valid[start : start + _SCALE_ROWS]
             log_mel = torch.from_numpy(decibels(self._cache.mel[rows])).to(self._devices.device)
             genre = torch.from_numpy(self._genre[rows]).to(self._devices.device)
             with self._devices.autocast():
-                logits, _ = network(log_mel)
-            loss += float(functional.cross_entropy(logits.float(), genre, reduction="sum"))
-            right += float((logits.argmax(1) == genre).sum())
+                probabilities, _ = network(log_mel)
+            log = probabilities.float().clamp(min=1e-12).log()
+            loss += float(functional.nll_loss(log, genre, reduction="sum"))
+            right += float((log.argmax(1) == genre).sum())
         return loss / len(self._valid), right / len(self._valid)
 
     def _is_best(self) -> bool:

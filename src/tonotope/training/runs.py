@@ -36,8 +36,9 @@ from tonotope.training.evaluation.calibration import (
 )
 from tonotope.training.evaluation.evaluate import Predictions, evaluate
 from tonotope.training.evaluation.together import together
-from tonotope.training.export import Listener, export_int8, export_onnx, hear
+from tonotope.training.export import export_int8, export_onnx, hear
 from tonotope.training.leaks import refuse_leaks
+from tonotope.training.listener import Listener
 from tonotope.training.loop import Epoch, Run, train
 from tonotope.training.splits import make_splits
 
