@@ -89,7 +89,7 @@ def test_each_clip_of_a_batch_is_changed_in_its_own_way(name: str) -> None:
     assert all(different)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "noise"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("noise", "recording")])
 @pytest.mark.parametrize("n_columns", [1, 2, 3, 32, 333])
 def test_silence_stays_silence(name: str, n_columns: int) -> None:
     silence = torch.full((5, n_columns, 128), FLOOR_DB)
@@ -387,3 +387,23 @@ def test_the_presets_need_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_recording_cuts_and_hisses_as_often_as_it_says() -> None:
+    log_mel = torch.full((2000, 3, 128), -30.0)
+    changed = SPECTROGRAM["recording"](log_mel, generator())
+    assert ((changed[:, 0, 127] == -80).float().mean() - 0.1).abs() < 0.03
+    # Of a lower cutoff below the first band nothing is to be seen.
+    assert ((changed[:, 0, 0] == -80).float().mean() - 0.05).abs() < 0.02
+    varies = (changed.std(dim=1) > 1e-6).any(dim=1)
+    assert (varies.float().mean() - 0.1).abs() < 0.03
+    plain = changed[~varies & (changed > -80).all(dim=(1, 2))]
+    levels = plain.mean(dim=(1, 2)) + 30  # twice the decibels of the sound
+    assert -9 < levels.min() < -4
+    assert 2 < levels.max() < 6
+
+
+def test_recording_without_noise_leaves_the_floor() -> None:
+    quiet = with_numbers("recording", noise_share=0.0)
+    silence = torch.full((20, 5, 128), -80.0)
+    assert torch.equal(quiet(silence, generator()), silence)

@@ -38,6 +38,7 @@ from tonotope.training.augment.spectrogram import (
     draw_shift,
     draw_warp,
     frequency_mask,
+    recording,
     time_mask,
     warped_columns,
 )
@@ -124,6 +125,7 @@ AUDIBLE: Mapping[str, tuple[_Step, ...]] = {
     "time-warp": (_warp,),
     "specaugment": (_warp, _FREQUENCY_MASK, _TIME_MASK),
     "specaugment-lb": (_warp, _FREQUENCY_MASK, _TIME_MASK),
+    "recording": (partial(_filter, recording),),
     "frequency-shift": (_shift,),
 }
 """How each augmentation that only spectrograms know is done to sound."""

@@ -113,6 +113,21 @@ SPECTROGRAM_PRESETS: Mapping[str, Preset] = {
     ),
     "gain": Preset("raises or lowers the level; the floor stays the floor", {"gain_db": 6.0}),
     "random-eq": Preset("a filter whose gain runs in straight pieces", _EQ, _FILTER_AUGMENT),
+    "recording": Preset(
+        "as if recorded elsewhere: level, smooth filter, now and then cut off or hissing",
+        {
+            "lowest_gain_db": -3.0,
+            "highest_gain_db": 1.5,
+            "filter_db": 0.75,
+            "low_pass_share": 0.1,
+            "lowest_low_pass_band": 88.0,
+            "high_pass_share": 0.05,
+            "highest_high_pass_band": 8.0,
+            "noise_share": 0.1,
+            "lowest_noise_db": -40.0,
+            "highest_noise_db": -27.5,
+        },
+    ),
     "time-roll": Preset("begins at another moment; the beginning follows the end", {}),
     "frequency-shift": Preset("moves all bands up or down alike", {"shift_bands": 4.0}),
 }

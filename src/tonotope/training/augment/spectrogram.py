@@ -280,6 +280,35 @@ def random_eq(log_mel: Tensor, generator: Generator, numbers: Numbers) -> Tensor
     return _raised(log_mel, curve_db[:, None, :])
 
 
+def recording(log_mel: Tensor, generator: Generator, numbers: Numbers) -> Tensor:
+    """Sound as if recorded, mixed or coded elsewhere.
+
+    Every clip gets a level and a smooth filter, four cosines along the bands; some get an upper
+    cutoff as coders make it, some a lower one, some a noise floor. What lay below the floor stays
+    there: nobody knows how far below.
+    """
+    bands = torch.arange(N_BANDS, device=log_mel.device)
+    order = torch.arange(1, 5, device=log_mel.device)[:, None]
+    waves = torch.cos(torch.pi * order * bands / N_BANDS) / order
+    normal = torch.randn((len(log_mel), 4), generator=generator, device=generator.device)
+    curve_db = numbers["filter_db"] * (normal.to(log_mel.device) @ waves)[:, None, :]
+    level = _between(log_mel, generator, numbers["lowest_gain_db"], numbers["highest_gain_db"])
+    log_mel = _raised(log_mel, curve_db + level)
+    low_pass = _between(log_mel, generator, numbers["lowest_low_pass_band"], N_BANDS)
+    cut = (bands >= low_pass) & _some(log_mel, generator, numbers["low_pass_share"])
+    high_pass = _between(log_mel, generator, 0, numbers["highest_high_pass_band"])
+    cut |= (bands < high_pass) & _some(log_mel, generator, numbers["high_pass_share"])
+    log_mel = log_mel.masked_fill(cut, FLOOR_DB)
+    low_db, high_db = (numbers[f"{end}_noise_db"] for end in ("lowest", "highest"))
+    hissing = noise(log_mel, generator, {"lowest_db": low_db, "highest_db": high_db})
+    return torch.where(_some(log_mel, generator, numbers["noise_share"]), hissing, log_mel)
+
+
+def _some(like: Tensor, generator: Generator, share: float) -> Tensor:
+    """Draw which clips something is done to, shape (batch, 1, 1), bool."""
+    return _uniform(like, generator, len(like), 1, 1) < share
+
+
 def time_roll(log_mel: Tensor, generator: Generator, _: Numbers) -> Tensor:
     """Begin at another column; the beginning follows the end."""
     n_columns = log_mel.shape[1]
@@ -310,6 +339,7 @@ _TRANSFORMS: Mapping[str, _Transform] = {
     "noise": noise,
     "gain": gain,
     "random-eq": random_eq,
+    "recording": recording,
     "time-roll": time_roll,
     "frequency-shift": frequency_shift,
 }
