@@ -151,8 +151,23 @@ def test_several_splits_side_by_side(tonotope: Command, tmp_path: Path) -> None:
     assert "2 splits" in done.stdout
     assert done.stdout.count("honest") == 2
     result = json.loads((tmp_path / "run" / "result.json").read_text())
+    first, second = result["splits"]
+    assert result["accuracy"] == first["accuracy"]
+    assert result["protocols"]["random"]["accuracy"] == second["accuracy"]
+
+
+def test_folds_are_averaged(tonotope: Command, cache: Path) -> None:
+    done = tonotope(
+        "train", "--model", "knn", "--data", cache, "--split", "artist:3,official", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
     accuracies = [each["accuracy"] for each in result["splits"]]
-    assert result["accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+    assert len(accuracies) == 4
+    assert result["accuracy"] == pytest.approx(np.mean(accuracies[:3]), abs=1e-6)
+    assert result["accuracy_deviation"] == pytest.approx(np.std(accuracies[:3]), abs=1e-6)
+    assert result["protocols"]["artist:3"]["folds"] == 3
+    assert result["protocols"]["artist:3"]["n"] == 36
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,10 @@ def _print(result: dict[str, Any]) -> None:
             {each["protocol"]: each for each in result["splits"]}
         ).splitlines():
             say(line)
-        say(f"accuracy {result['accuracy']:.1%} ± {result['accuracy_deviation']:.1%}")
+        for way, means in result["protocols"].items():
+            word = "inflated" if means["leaky"] else "honest"
+            mean, deviation = means["accuracy"], means["accuracy_deviation"]
+            say(f"{way}: accuracy {mean:.1%} ± {deviation:.1%} over {means['folds']}, {word}")
     elif result["n"]:
         say(f"{result['model']}, {result['protocol']} split, {result['part']} part")
         low, high = result["accuracy_ci"]
