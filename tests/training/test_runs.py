@@ -199,3 +199,18 @@ def test_describe(tonotope: Command) -> None:
     assert document["input_shape"] == [128, 647]
     assert document["trainable_weights"] == 185_642
     assert 1 < document["gflop_per_clip"] < 10
+
+
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    cache = write_cache(tmp_path / "cache", {"train": 6, "valid": 3})
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]
+    command += ["tonotope", "train", "--data", cache, "--out", tmp_path / "run", "--json"]
+    done = subprocess.run(
+        [*map(os.fspath, command), "--epochs", "3", *QUICK],
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n"] == 9  # said once
+    assert done.stderr.count("epoch 3 of 3") == 1
+    history = load_checkpoint(tmp_path / "run")["history"]
+    assert [epoch["epoch"] for epoch in history] == [1, 2, 3]

@@ -123,6 +123,8 @@ def train(
         folder = out or run_folder(resolved, hows, options)
         with training(folder) as show:
             result = run_splits(resolved, cache, hows, folder, options, show=show)
+    if not result:
+        return 0  # of several processes, the first one speaks
     if json:
         print_json(result)
     else:

@@ -15,7 +15,12 @@ from torch.nn.parallel import DistributedDataParallel
 from tonotope.errors import InputError
 from tonotope.training.batches import Batch
 
-__all__ = ["Devices", "has_bfloat16"]
+__all__ = ["Devices", "has_bfloat16", "is_first_process"]
+
+
+def is_first_process() -> bool:
+    """Return whether this process writes files and shows progress: one of a run's does."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -63,11 +68,6 @@ class Devices:
         self._dtype = torch.bfloat16 if bfloat16 else None
         if self.n_processes > 1 and not distributed.is_initialized():
             distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process writes files and shows progress."""
-        return self._rank == 0
 
     def share_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the rows that this process trains on: as many in each process."""

@@ -26,7 +26,7 @@ from tonotope.training.cache import Cache, decibels
 from tonotope.training.checkpoints import load_checkpoint, random_state, save_checkpoint, set_random
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig
-from tonotope.training.devices import Devices
+from tonotope.training.devices import Devices, is_first_process
 from tonotope.training.listener import Listener
 from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
@@ -210,7 +210,7 @@ class _Trainer:
             self._history.append(epoch)
             if self._config.keep == "best" and self._is_best():
                 self._best = _copied(self._kept().state_dict())
-            if self._devices.is_first:
+            if is_first_process():
                 self._save()
                 on_epoch(self._history, total)
         network = self._kept()

@@ -29,6 +29,7 @@ from tonotope.training.clips import Split
 from tonotope.training.committee import Committee
 from tonotope.training.config import TrainingConfig, to_toml
 from tonotope.training.curves import draw_curves, write_curves
+from tonotope.training.devices import is_first_process
 from tonotope.training.evaluation.calibration import (
     fit_temperature,
     unknown_threshold,
@@ -115,8 +116,9 @@ def run_splits(
     Returns
     -------
     dict
-        Of one split what `tonotope.training.evaluation.evaluate.evaluate` gives, and ``model``,
-        ``folder``; of several their mean and deviation, and each in ``"splits"``.
+        Of one split what `tonotope.training.evaluation.evaluate.evaluate` gives, and ``folder`` and
+        ``epochs``; of several what `tonotope.training.evaluation.together.together` gives. Empty in
+        all but the first process of a run of several.
 
     Raises
     ------
@@ -128,7 +130,8 @@ def run_splits(
         for how in hows
         for split in make_splits(cache.clips, how, config.seed)
     ]
-    _prepare(folder, config, hows, options)
+    if is_first_process():
+        _prepare(folder, config, hows, options)
     results = []
     for split in splits:
         where = folder if len(splits) == 1 else folder / _folder_name(split)
@@ -136,6 +139,8 @@ def run_splits(
         if done is None:
             done = _run(config, cache, split, where, options, show, on_batch)
         results.append(done)
+    if not is_first_process():
+        return {}
     if len(results) == 1:
         return results[0]
     result = together(results)
@@ -211,6 +216,8 @@ def _run(
             on_batch=on_batch,
         )
         members.append(run)
+    if not is_first_process():
+        return {}
     return _finish(config, cache, replace(split, parts=parts), folder, options, members)
 
 
