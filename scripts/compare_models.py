@@ -28,9 +28,9 @@ MODELS: dict[str, list[str]] = {
     "lstm": [*SMALL, "--epochs", "60"],
     "cnn": [*SMALL, "--epochs", "60"],
     "tonotope-1": [*SMALL, "--epochs", "60"],
-    "inception-crnn": [*SMALL, "--epochs", "60"],
-    "crnn": [*SMALL, "--epochs", "30"],
-    "bbnn": [*SMALL, "--epochs", "30"],
+    "inception-crnn": [*SMALL, "--epochs", "30"],
+    "crnn": [*SMALL, "--epochs", "15"],
+    "bbnn": [*SMALL, "--epochs", "15"],
 }
 
 

@@ -164,8 +164,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     # The network that comes with Tonotope, with a teacher: see docs/model.md.
     "tonotope-1": {
-        "epochs": 150, "crop_columns": 111, "test_crops": 5, "tempo_spread": 0.12,
-        "augment": ("frequency-shift", "recording"),
+        "epochs": 100, "crop_columns": 111, "test_crops": 5, "tempo_spread": 0.12,
+        "augment": ("frequency-shift", "recording", "small-masks"),
         "teacher_weight": 12.0, "members": 2,
     },
     # What suits a few hundred clips: varied sound, mixing, averaged weights.

@@ -125,6 +125,7 @@ AUDIBLE: Mapping[str, tuple[_Step, ...]] = {
     "time-warp": (_warp,),
     "specaugment": (_warp, _FREQUENCY_MASK, _TIME_MASK),
     "specaugment-lb": (_warp, _FREQUENCY_MASK, _TIME_MASK),
+    "small-masks": (_FREQUENCY_MASK, _TIME_MASK),
     "recording": (partial(_filter, recording),),
     "frequency-shift": (_shift,),
 }

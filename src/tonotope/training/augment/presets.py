@@ -107,6 +107,16 @@ SPECTROGRAM_PRESETS: Mapping[str, Preset] = {
         {**_WARP, **_masks(1)},
         f"{_SPECAUGMENT} basic (LB): W=80, F=27, m_F=1, T=100, p=1.0, m_T=1",
     ),
+    "small-masks": Preset(
+        "one small mask of either kind",
+        {
+            "frequency_masks": 1,
+            "frequency_mask_bands": 16,
+            "time_masks": 1,
+            "time_mask_columns": 12,
+            "time_mask_share": 1.0,
+        },
+    ),
     "noise": Preset(
         "adds white noise; its level is relative to the clip's maximum",
         {"lowest_db": -40.0, "highest_db": -30.0},

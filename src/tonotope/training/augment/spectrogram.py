@@ -336,6 +336,7 @@ _TRANSFORMS: Mapping[str, _Transform] = {
     "time-warp": time_warp,
     "specaugment": _SPECAUGMENT,
     "specaugment-lb": _SPECAUGMENT,
+    "small-masks": partial(_in_turn, (frequency_mask, time_mask)),
     "noise": noise,
     "gain": gain,
     "random-eq": random_eq,
