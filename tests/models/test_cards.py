@@ -175,6 +175,7 @@ def test_a_remark_is_no_name_of_an_output(tmp_path):
         (WAVEFORM, "normalise", "normalize", "input.normalize is no key there (these are: "),
         (WAVEFORM, "zero-mean-", "", "input.normalise is 'unit-variance', not one of: 'none'"),
         (WAVEFORM, "embedding_size = 768", "", "lacks 'embedding_size' in [output]"),
+        (WAVEFORM, "768", "768\nunknown_below = 2", "output.unknown_below is 2, not a number from"),
         (WAVEFORM, "768", "0", "output.embedding_size is 0, not a whole number from 1"),
         (WAVEFORM, '"mean"', '"max"', "output.pooling is 'max', not one of: 'mean', 'none'"),
         (LOG_MEL, "hop_length = 256", "hop_length = 600", "input.hop_length is 600, not a whole"),

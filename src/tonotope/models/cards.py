@@ -156,6 +156,8 @@ def _card(document: dict[str, Any], path: Path) -> ModelCard:
     has_embedding = "embedding_size" in output or "embedding" in output
     if not labels and not has_embedding:
         raise MissingKeyError("'labels' and 'embedding_size' in [output], of which it needs one")
+    if "unknown_below" in output:
+        output.number("unknown_below", 0.0, 1.0)
     name, version = card.text("name"), _version(document)
     file, sha256 = _file(card, path), _sha256(card)
     representation = read_representation(card.table("input"))
