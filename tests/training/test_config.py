@@ -25,7 +25,9 @@ def test_liu2020_is_as_published() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_survives_being_written_and_read(name: str, tmp_path: Path) -> None:
-    config = resolve_config(preset_of(name), {"teacher": 'a "quoted\\ name.npz'})
+    config = resolve_config(
+        preset_of(name), {"teacher": 'a "quoted\\ name.npz', "teacher_weight": 2}
+    )
     path = tmp_path / "config.toml"
     path.write_text(to_toml(config), encoding="utf-8")
     assert resolve_config(read_config(path)) == config
@@ -46,6 +48,9 @@ def test_later_layers_win_and_words_become_numbers() -> None:
         ({"optimizer": "adamax"}, "one of adam, adamw, sgd"),
         ({"label_smoothing": 1.0}, "below 1"),
         ({"teacher_weight": 1.0}, "but no teacher"),
+        ({"teacher": "tags.npz"}, "teacher_weight is 0"),
+        ({"seed": 2**40}, "at most"),
+        ({"threads": 100_000}, "512 at most"),
         ({"train_parts": ["test"]}, "train, or train,valid"),
         ({"epoch": 3}, "no setting 'epoch'"),
         ({"augment": 3}, "expected names"),

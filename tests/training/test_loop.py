@@ -9,7 +9,10 @@ from tonotope.errors import InputError, PathError
 from tonotope.training.batches import excerpts
 from tonotope.training.cache import Cache, decibels, read_cache
 from tonotope.training.checkpoints import CHECKPOINT_FILE, load_checkpoint, weights_of
+from tonotope.training.clips import Split
+from tonotope.training.committee import Committee
 from tonotope.training.config import preset_of, resolve_config
+from tonotope.training.listener import Listener
 from tonotope.training.loop import Run, train
 from tonotope.training.optimizers import Plan
 from tonotope.training.splits import make_splits
@@ -141,17 +144,73 @@ def test_a_run_that_diverges_says_so(cache: Cache, tmp_path: Path) -> None:
         run(cache, tmp_path, learning_rate=1e30, optimizer="sgd", schedule="constant")
 
 
-def test_the_best_epoch_can_be_kept(cache: Cache, tmp_path: Path) -> None:
-    kept = run(cache, tmp_path, keep="best", epochs=5, learning_rate=0.05, ema_decay=0)
-    best = load_checkpoint(tmp_path)["best"]
-    assert equal(kept.network.state_dict(), best)
-    assert equal(weights_of(tmp_path), best)
+def test_the_best_epoch_can_be_kept(tmp_path: Path) -> None:
+    # The more is learned, the worse of the validation part: the first epochs are the best.
+    swapped = [{}] * 18 + [{"genre": "low"}, {"genre": "noisy"}, {"genre": "high"}] * 3
+    cache = read_cache(write_cache(tmp_path / "c", {"train": 6, "valid": 3}, rows=swapped))
+    settings = {"epochs": 8, "learning_rate": 0.01, "ema_decay": 0}
+    kept = run(cache, tmp_path / "best", keep="best", **settings)
+    losses = [epoch.valid_loss for epoch in kept.history]
+    n_best = int(np.argmin(losses)) + 1
+    assert n_best < 8
+    checkpoint = load_checkpoint(tmp_path / "best")
+    assert equal(kept.network.state_dict(), checkpoint["best"])
+    assert equal(weights_of(tmp_path / "best"), checkpoint["best"])
+    last = run(cache, tmp_path / "last", **settings).network.state_dict()
+    assert not equal(kept.network.state_dict(), last)
 
 
 def test_other_settings_are_refused(cache: Cache, tmp_path: Path) -> None:
     run(cache, tmp_path, epochs=1)
     with pytest.raises(InputError, match=r"other settings \(seed is 0 there\)"):
         run(cache, tmp_path, epochs=1, seed=5)
+
+
+def test_other_clips_are_refused(cache: Cache, tmp_path: Path) -> None:
+    run(cache, tmp_path / "run", epochs=1)
+    other = read_cache(write_cache(tmp_path / "other", {"train": 6, "valid": 3}, seed=1))
+    with pytest.raises(InputError, match="other clips there"):
+        run(other, tmp_path / "run", epochs=1)
+
+
+@pytest.mark.parametrize("settings", [{"keep": "best"}, {"early_stop_epochs": 2}])
+def test_an_epoch_cannot_be_chosen_by_nothing(
+    cache: Cache, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    config = resolve_config(SETTINGS, settings)
+    split = Split("all", {"train": np.arange(27)})
+    with pytest.raises(InputError, match="no validation part"):
+        train(config, cache, split, tmp_path, vary=unvaried)
+
+
+def test_without_a_validation_part_rates_follow_the_training_loss(
+    cache: Cache, tmp_path: Path
+) -> None:
+    config = resolve_config(
+        SETTINGS, {"schedule": "plateau", "patience_epochs": 4, "epochs": 9, "learning_rate": 1e-3}
+    )
+    history = train(
+        config, cache, Split("all", {"train": np.arange(27)}), tmp_path, vary=unvaried
+    ).history
+    # It falls: were the missing loss taken for one that does not, the rate would have been halved.
+    assert history[-1].learning_rate == 1e-3
+
+
+def test_members_that_are_sure_and_disagree() -> None:
+    class Sure(torch.nn.Module):
+        embedding_size = 4
+
+        def __init__(self, label: int) -> None:
+            super().__init__()
+            self.logits = 120.0 * torch.eye(3)[label]
+
+        def forward(self, log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.logits.expand(len(log_mel), 3), torch.ones(len(log_mel), 4)
+
+    members = [Listener(Sure(label), 32, 1) for label in (0, 1)]
+    probabilities, embedding = Committee(members)(torch.zeros(2, 40, 128))
+    assert torch.allclose(probabilities[0], torch.tensor([0.5, 0.5, 0.0]), atol=1e-6)
+    assert embedding.shape == (2, 8)
 
 
 def test_a_broken_checkpoint_is_named(cache: Cache, tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
         read_teacher(write(tmp_path / "a.npz", ["x"], np.ones((1, 3))), CLIPS, np.array([0]))
     with pytest.raises(PathError, match=r"clip has shape \(2,\) and tags \(1, 3\)"):
         read_teacher(write(tmp_path / "b.npz", ["a", "b"], np.ones((1, 3))), CLIPS, np.array([0]))
-    (tmp_path / "c.npz").write_bytes(b"PK")
-    with pytest.raises(PathError, match="cannot read teacher"):
-        read_teacher(tmp_path / "c.npz", CLIPS, np.array([0]))
+    with pytest.raises(PathError, match="no numbers"):
+        path = write(tmp_path / "n.npz", ["a", "b"], np.array([[0.5], [np.nan]]))
+        read_teacher(path, CLIPS, np.array([0]))
+    whole = (tmp_path / "a.npz").read_bytes()
+    np.save(tmp_path / "array.npy", np.ones(3))
+    array = (tmp_path / "array.npy").read_bytes()
+    for content in (b"PK", b"", whole[:100], whole[:-30], array):
+        (tmp_path / "c.npz").write_bytes(content)
+        with pytest.raises(PathError, match="cannot read teacher"):
+            read_teacher(tmp_path / "c.npz", CLIPS, np.array([0]))

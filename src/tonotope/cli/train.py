@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +50,7 @@ def train(
     data
         A spectrogram cache, made by `tonotope prepare`; a folder or a URL.
     preset
-        Settings that go together: liu2020, choi2017, small-data.
+        Settings that go together: liu2020, choi2017, small-data, tonotope-1.
     config
         A TOML file of settings, as a run writes it; over those of the preset.
     settings
@@ -91,7 +91,7 @@ def train(
         "teacher_weight": teacher_weight, "threads": threads,
     }  # fmt: skip
     layers: list[Mapping[str, Any]] = [
-        {} if teacher is None else {"teacher_weight": 1.0},
+        {"teacher_weight": 1.0} if teacher is not None else {},
         preset_of(preset) if preset else {},
         read_config(config) if config else {},
         {name: value for name, value in given.items() if value is not None},
@@ -102,15 +102,19 @@ def train(
     if data is None:
         raise InputError("train needs clips. Name a cache: --data CACHE (see: tonotope prepare)")
     from tonotope.training.classical_runs import is_classical, run_classical
-    from tonotope.training.runs import RunOptions, run_folder, run_splits
+    from tonotope.training.runs import RunOptions, run_splits
     from tonotope.training.stores import open_cache
 
     name = str(next((layer["model"] for layer in reversed(layers) if "model" in layer), ""))
     hows = [how.strip() for how in split.split(",") if how.strip()]
     cache = open_cache(data)
     if is_classical(name):
+        told = {option for layer in layers for option in layer} - {"model", "seed"}
+        if told or freeze or initial is not None:
+            word = sorted(told)[0] if told else "--from, --freeze"
+            raise InputError(f"{name} learns without {word}: that is for networks. Leave it out.")
         result = run_classical(
-            name, cache, hows, features=features or "mfcc", seed=seed or 0, folder=out,
+            name, cache, hows, features=features or "mfcc", seed=_seed(layers), folder=out,
             allow_leaks=allow_leaks,
         )  # fmt: skip
     else:
@@ -119,10 +123,11 @@ def train(
         from tonotope.cli.training_progress import training
 
         resolved = resolve_config(*layers)
+        if freeze and initial is None:
+            raise InputError("--freeze leaves weights as they are: say which, with --from RUN.")
         options = RunOptions(data, allow_leaks, initial, freeze)
-        folder = out or run_folder(resolved, hows, options)
-        with training(folder) as show:
-            result = run_splits(resolved, cache, hows, folder, options, show=show)
+        with training() as show:
+            result = run_splits(resolved, cache, hows, out, options, show=show)
     if not result:
         return 0  # of several processes, the first one speaks
     if json:
@@ -132,6 +137,13 @@ def train(
     if result["leaky"]:
         complain("leaky: training and test share artists, recordings or sound. See its leaks.")
     return 0
+
+
+def _seed(layers: Sequence[Mapping[str, Any]]) -> int:
+    from tonotope.training.config import resolve_config
+
+    seeds = [{"seed": layer["seed"]} for layer in layers if "seed" in layer]
+    return resolve_config(*seeds).seed
 
 
 def _setting(word: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,7 +19,7 @@ __all__ = ["training"]
 
 
 @contextmanager
-def training(folder: Path) -> Iterator[Callable[[str, Epoch, int], None]]:
+def training() -> Iterator[Callable[[str, Epoch, int], None]]:
     """Give a function that is called with a split's name, its last epoch, and of how many."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -39,7 +38,7 @@ def training(folder: Path) -> Iterator[Callable[[str, Epoch, int], None]]:
         console=console,
         transient=True,
     ) as progress:
-        task = progress.add_task("Training", total=None, figures=f"see {folder}")
+        task = progress.add_task("Training", total=None, figures="")
 
         def show(name: str, epoch: Epoch, total: int) -> None:
             progress.update(

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tonotope.models.frontend import N_COLUMNS
 from tonotope.training.cache import Cache
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig, to_toml
@@ -19,6 +20,9 @@ from tonotope.training.export import Exported
 __all__ = ["CARD_FILE", "write_card"]
 
 CARD_FILE = "model.toml"
+
+# 30 s are 333 columns.
+_COLUMN_S = 30 / N_COLUMNS
 
 _MEASURED = ("accuracy", "balanced_accuracy", "macro_f1", "top3", "ece")
 
@@ -37,6 +41,7 @@ def write_card(
     unknown_below: float | None,
     n_weights: int,
     embedding_size: int,
+    source: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a model's card beside its file, as `tonotope.models.cards.read_card` reads it.
 
@@ -54,8 +59,13 @@ def write_card(
         What was fitted on the validation part.
     n_weights, embedding_size
         Of the network.
+    source
+        The card of the model whose weights were begun with: what that heard, this has heard, too.
     """
     trained = [cache.clips[row] for row in split.parts["train"]]
+    heard = provenance(trained)
+    for kind, prints in (source or {}).get("trained_on", {}).items():
+        heard[kind] = sorted({*heard.get(kind, []), *prints})
     digest = hashlib.sha256(exported.path.read_bytes()).hexdigest()
     lines = [
         "# Written by tonotope train.",
@@ -68,7 +78,7 @@ def write_card(
         "[input]",
         'representation = "gtzan-mel"',
         "sample_rate_hz = 22050",
-        "window_s = 30",
+        f"window_s = {round(cache.n_columns * _COLUMN_S, 3):g}",
         f"n_columns = {cache.n_columns}",
         "",
         "[output]",
@@ -105,7 +115,7 @@ def write_card(
         *(f"{name} = {measured[name]}" for name in _MEASURED if name in measured),
         "",
         "[trained_on]  # fingerprints, so that evaluation can tell what it has heard",
-        *(f"{kind} = {_text(prints)}" for kind, prints in provenance(trained).items()),
+        *(f"{kind} = {_text(prints)}" for kind, prints in heard.items()),
     ]
     path = folder / CARD_FILE
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -77,8 +77,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         If it cannot be read or is of another version.
     """
     path = folder / CHECKPOINT_FILE
-    if not path.exists():
-        return None
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         # Tensors and plain values only: a checkpoint from elsewhere can run no code.
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -95,26 +97,30 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     return content
 
 
-def weights_of(path: Path) -> dict[str, Tensor]:
+def weights_of(path: Path, member: int = 1) -> dict[str, Tensor]:
     """Return the weights that a run ended with, by name.
 
     Parameters
     ----------
     path
-        A run's folder, or its checkpoint.
+        A run's folder, or a checkpoint.
+    member
+        Which network of a run of several.
 
     Raises
     ------
     PathError
         If there is no checkpoint or it cannot be read.
     """
-    folder = path if path.is_dir() else path.parent
-    content = load_checkpoint(folder)
-    if content is None:
+    places = [path, path / CHECKPOINT_FILE, path / f"member-{member}" / CHECKPOINT_FILE]
+    places.append(path / "member-1" / CHECKPOINT_FILE)
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
         raise PathError(
             f"cannot begin with '{path}': there is no {CHECKPOINT_FILE}. Name the folder of a run "
             "of tonotope train."
         )
+    content = _read(file)
     if content["best"] is not None:
         return dict(content["best"])
     if content["average"] is not None:

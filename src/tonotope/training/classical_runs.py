@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tonotope.errors import InputError, PathError
+from tonotope.errors import InputError
 from tonotope.features.stft import Float32Array
 from tonotope.training.cache import Cache
 from tonotope.training.classical import CLASSICAL, ClassicalModel, fit_classical
@@ -17,8 +16,8 @@ from tonotope.training.clip_features import FEATURES, embedding_features, featur
 from tonotope.training.clips import Split
 from tonotope.training.evaluation.evaluate import Predictions, evaluate
 from tonotope.training.evaluation.together import together
-from tonotope.training.leaks import refuse_leaks
-from tonotope.training.splits import make_splits
+from tonotope.training.parting import Source, data_digest, judged_part, parted
+from tonotope.training.run_folders import RESULT_FILE, claim, run_folder, write_json
 
 __all__ = ["is_classical", "named_features", "run_classical"]
 
@@ -89,21 +88,24 @@ def run_classical(
     seed
         Of splits, folds and trees.
     folder
-        Where ``model.onnx`` (of features, not of sound) and ``result.json`` are written; nothing is
-        without one.
+        Where ``config.toml``, ``result.json`` and, of one split, ``model.onnx`` (of features, not
+        of sound) are written; by default a folder among the user's data.
     allow_leaks
-        See `tonotope.training.leaks.refuse_leaks`.
+        See `tonotope.training.parting.parted`.
 
     Returns
     -------
     dict
         As `tonotope.training.runs.run_splits` does.
     """
-    splits = [
-        refuse_leaks(cache.clips, split, mel=cache.mel, allow=allow_leaks)
-        for how in hows
-        for split in make_splits(cache.clips, how, seed)
-    ]
+    source = _source(features)
+    splits = parted(cache, hows, seed, allow_leaks=allow_leaks, source=source)
+    told = (
+        f'model = "{name}"\nseed = {seed}\n\n# clips {data_digest(cache)} --features {features} '
+        f"--split {','.join(hows)}{' --allow-leaks' * allow_leaks}\n"
+    )
+    folder = folder or run_folder(name, told)
+    claim(folder, told)
     X = named_features(cache, features)
     place = {label: i for i, label in enumerate(cache.labels)}
     genre = np.array([place.get(clip.genre, -1) for clip in cache.clips])
@@ -113,10 +115,22 @@ def run_classical(
         model = fit_classical(name, X[rows], genre[rows], cache.labels, seed)
         results.append(_judge(model, features, X, genre, cache, split, seed))
     result = results[0] if len(results) == 1 else together(results)
-    if folder is not None:
-        _write(folder, model, result)
-        result |= {"folder": str(folder)}
+    result |= {"folder": str(folder)}
+    if len(results) == 1:
+        model.to_onnx(folder / "model.onnx")
+    write_json(folder / RESULT_FILE, result)
     return result
+
+
+def _source(features: str) -> Source | None:
+    """Return the model whose embedding the features are."""
+    kind, _, model = features.partition(":")
+    if kind != "embedding":
+        return None
+    from tonotope.training.evaluation.run import find_card
+
+    card = find_card(model or None)
+    return Source(card.model_id, card.document)
 
 
 def _judge(
@@ -128,7 +142,7 @@ def _judge(
     split: Split,
     seed: int,
 ) -> dict[str, Any]:
-    part = next((part for part in ("test", "valid") if len(split.parts.get(part, ()))), "")
+    part = judged_part(split)
     if not part:
         raise InputError(
             f"split '{split.name}' has neither a test nor a validation part to judge by. "
@@ -143,15 +157,3 @@ def _judge(
         predictions, leaks=split.leaks, protocol=split.name, part=part,
         model=f"{model.name} on {features}", seed=seed,
     )  # fmt: skip
-
-
-def _write(folder: Path, model: ClassicalModel, result: dict[str, Any]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        model.to_onnx(folder / "model.onnx")
-        text = json.dumps(result, indent=2) + "\n"
-        (folder / "result.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PathError(
-            f"cannot write to '{folder}': {error.strerror}. Name another --out."
-        ) from error

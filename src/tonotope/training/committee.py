@@ -24,7 +24,8 @@ class Committee(nn.Module):
         Of the same labels. Together their embeddings have `MAX_EMBEDDING` numbers at most: those
         of members beyond are left out.
     temperature
-        What the mean scores are divided by.
+        What the mean scores are divided by (Guo et al., "On calibration of modern neural
+        networks", 2017).
     """
 
     def __init__(self, members: Sequence[Listener], temperature: float = 1.0) -> None:
@@ -42,6 +43,6 @@ class Committee(nn.Module):
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities (batch, n_labels) and embedding of windows (batch, columns, 128)."""
         heard = [member(log_mel) for member in self.members]
-        logits = torch.stack([probabilities.log() for probabilities, _ in heard]).mean(0)
+        logits = torch.stack([logits.log_softmax(1) for logits, _ in heard]).mean(0)
         embedding = torch.cat([embedding for _, embedding in heard[: self.n_embeddings]], 1)
         return (logits / self.temperature).softmax(1), embedding

@@ -131,6 +131,9 @@ class TrainingConfig:
         ):  # fmt: skip
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it is not below 0.")
+        for name, most in (("seed", 2**31), ("members", 64), ("threads", 512)):
+            if getattr(self, name) > most:
+                raise InputError(f"{name} is {getattr(self, name)}; it is {most} at most.")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}; it is above 0.")
         for name in ("ema_decay", "label_smoothing", "tempo_spread"):
@@ -142,6 +145,8 @@ class TrainingConfig:
             )
         if self.teacher_weight and not self.teacher:
             raise InputError("teacher_weight is set, but no teacher. Name its file: --teacher")
+        if self.teacher and not self.teacher_weight:
+            raise InputError("a teacher is named, but its teacher_weight is 0. Set it: 1, say.")
 
 
 # As published; the other settings keep their defaults, of which these switch off what the paper

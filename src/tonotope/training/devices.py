@@ -82,6 +82,14 @@ class Devices:
         """Return what computes with the model and sums gradients over all processes."""
         return DistributedDataParallel(model) if self.n_processes > 1 else model
 
+    def of_first(self, *values: float) -> list[float]:
+        """Return these numbers as the first process has them."""
+        if self.n_processes == 1:
+            return list(values)
+        numbers = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.broadcast(numbers, 0)
+        return [float(number) for number in numbers]
+
     def moved(self, batch: Batch) -> Batch:
         """Return a batch on this device."""
         if self.device.type == "cpu":

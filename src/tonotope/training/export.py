@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tonotope.errors import ModelError
+from tonotope.errors import ModelError, PathError
 from tonotope.features.stft import Float32Array
 from tonotope.training.extras import require
 
@@ -23,7 +23,6 @@ __all__ = ["Exported", "export_int8", "export_onnx", "hear"]
 _INPUT, _OUTPUTS = "log_mel", ("probabilities", "embedding")
 # By how much ONNX Runtime's answers may differ from PyTorch's.
 _TOLERANCE = 1e-3
-_CALIBRATION_CLIPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
     Parameters
     ----------
     listener
-        Returns probabilities and embedding, see `tonotope.training.listener.Listener`.
+        Returns probabilities and embedding, see `tonotope.training.committee.Committee`.
     path
         Where to.
     log_mel
@@ -82,7 +81,7 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
     for noted in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
         noted.ClearField("metadata_props")
         noted.ClearField("doc_string")
-    path.write_bytes(proto.SerializeToString(deterministic=True))
+    _write(path, proto.SerializeToString(deterministic=True))
     with torch.no_grad():
         expected = np.concatenate(
             [listener(torch.from_numpy(clip[np.newaxis]))[0].numpy() for clip in log_mel]
@@ -95,6 +94,15 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
             "probability: not written. Please report it."
         )
     return exported
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise PathError(
+            f"cannot write '{path}': {error.strerror}. Make room, then run it again."
+        ) from error
 
 
 @contextmanager
@@ -148,7 +156,9 @@ class _Clips:
         """Part of the interface; all windows are used."""
 
 
-def export_int8(path: Path, int8_path: Path, log_mel: Float32Array) -> Exported:
+def export_int8(
+    path: Path, int8_path: Path, log_mel: Float32Array, compared: Float32Array
+) -> Exported:
     """Write an ONNX file anew in 8 bits, and compare its answers with the original's.
 
     Parameters
@@ -158,7 +168,9 @@ def export_int8(path: Path, int8_path: Path, log_mel: Float32Array) -> Exported:
     int8_path
         Where to.
     log_mel
-        Training windows that the ranges are measured on, shape (n, n_columns, 128).
+        Training windows that the ranges are measured on, shape (n, n_columns, 128); of all genres.
+    compared
+        Other windows, on which the answers are compared.
 
     References
     ----------
@@ -168,16 +180,15 @@ def export_int8(path: Path, int8_path: Path, log_mel: Float32Array) -> Exported:
     require("onnx", "quantising a network")
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    spread = np.linspace(0, len(log_mel) - 1, min(len(log_mel), _CALIBRATION_CLIPS)).astype(int)
     with _quiet():
         quantize_static(
             path,
             int8_path,
-            _Clips(log_mel[spread]),
+            _Clips(log_mel),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
         )
-    return _compared(int8_path, log_mel, hear(path, log_mel)[0])
+    return _compared(int8_path, compared, hear(path, compared)[0])

@@ -11,7 +11,7 @@ __all__ = ["Listener"]
 
 
 class Listener(nn.Module):
-    """A network as it is used: it hears a window in excerpts and says how sure it is.
+    """A network as it is used: it hears a window in excerpts like those of its training.
 
     Parameters
     ----------
@@ -20,30 +20,23 @@ class Listener(nn.Module):
     crop_columns, n_crops
         The window is judged by so many evenly spread excerpts of this length, which is that of
         training: means over time depend on it. 1 excerpt is the whole window.
-    temperature
-        What the scores are divided by (Guo et al., "On calibration of modern neural networks",
-        2017).
     """
 
-    def __init__(
-        self, network: Network, crop_columns: int = 0, n_crops: int = 1, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, network: Network, crop_columns: int = 0, n_crops: int = 1) -> None:
         super().__init__()
         self.network = network
         self.crop_columns = crop_columns
         self.n_crops = n_crops
-        self.temperature = temperature
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Return probabilities (batch, n_labels) and embedding of windows (batch, columns, 128)."""
+        """Return mean scores (batch, n_labels) and embedding of windows (batch, columns, 128)."""
         n_columns = log_mel.shape[1]
         if self.n_crops == 1 or not 0 < self.crop_columns < n_columns:
             logits, embedding = self.network(log_mel)
-            return (logits / self.temperature).softmax(1), embedding
+            return logits, embedding
         last = n_columns - self.crop_columns
         starts = [round(k * last / (self.n_crops - 1)) for k in range(self.n_crops)]
         crops = torch.cat([log_mel[:, s : s + self.crop_columns] for s in starts])
         logits, embedding = self.network(crops)
         shape = self.n_crops, log_mel.shape[0], -1
-        logits, embedding = logits.reshape(shape).mean(0), embedding.reshape(shape).mean(0)
-        return (logits / self.temperature).softmax(1), embedding
+        return logits.reshape(shape).mean(0), embedding.reshape(shape).mean(0)

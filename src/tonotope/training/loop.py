@@ -6,6 +6,7 @@ or not: every epoch ends with a checkpoint of all that is drawn from and summed 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
 from tonotope.training.networks.base import Network
 from tonotope.training.optimizers import Plan
+from tonotope.training.parting import data_digest
 from tonotope.training.teacher import Teacher, read_teacher
 
 __all__ = ["Epoch", "Run", "train"]
@@ -177,6 +179,12 @@ class _Trainer:
         if initial is not None:
             _begin_with(network, initial)
         self._frozen = frozen
+        if not len(self._valid) and (config.keep == "best" or config.early_stop_epochs):
+            raise InputError(
+                "there is no validation part to choose an epoch by. Use keep=last and "
+                "early_stop_epochs=0, or another --split."
+            )
+        self._origin = _origin(cache, rows, self._valid, initial, frozen)
         if frozen:
             for parameter in network.parameters():
                 parameter.requires_grad_(False)
@@ -229,16 +237,20 @@ class _Trainer:
         if self._frozen:
             # Its statistics stay what they are, too.
             self._network.eval()
-        sums = torch.zeros(3)
+        sums = torch.zeros(4)
         for done, batch in enumerate(self._batches, 1):
             sums += self._step(batch)
             on_batch(done, len(self._batches))
         seconds = time.monotonic() - started_s
         valid_loss, valid_accuracy = self._judge()
-        self._plan.end_epoch(valid_loss)
-        loss, right, n_clips = sums.tolist()
+        loss, right, n_clips, total = self._devices.of_first(*sums.tolist())
+        # Without a validation part, rates follow the training loss.
+        self._plan.end_epoch(valid_loss if len(self._valid) else loss)
         epoch = len(self._history) + 1
-        if not np.isfinite(loss):
+        loss = loss if np.isfinite(total) else total
+        judged = valid_loss if len(self._valid) else loss
+        if not (np.isfinite(loss) and np.isfinite(judged)):
+            loss = loss if not np.isfinite(loss) else judged
             raise InputError(
                 f"training diverged: the loss is {loss} in epoch {epoch}. Choose a smaller "
                 f"learning_rate than {self._config.learning_rate:g}."
@@ -267,7 +279,9 @@ class _Trainer:
             self._average.update_parameters(self._network)
         right = (logits.argmax(1) == batch.genre.argmax(1)).sum()
         n_clips = len(batch.log_mel)
-        return torch.tensor([float(loss.detach()) * n_clips, float(right), n_clips])
+        return torch.tensor(
+            [float(loss.detach()) * n_clips, float(right), n_clips, float(total.detach())]
+        )
 
     @torch.no_grad()
     def _judge(self) -> tuple[float, float]:
@@ -281,10 +295,11 @@ class _Trainer:
             log_mel = torch.from_numpy(decibels(self._cache.mel[rows])).to(self._devices.device)
             genre = torch.from_numpy(self._genre[rows]).to(self._devices.device)
             with self._devices.autocast():
-                probabilities, _ = network(log_mel)
-            log = probabilities.float().clamp(min=1e-12).log()
-            loss += float(functional.nll_loss(log, genre, reduction="sum"))
-            right += float((log.argmax(1) == genre).sum())
+                logits, _ = network(log_mel)
+            loss += float(functional.cross_entropy(logits.float(), genre, reduction="sum"))
+            right += float((logits.argmax(1) == genre).sum())
+        # Of several processes one judges: all must decide alike on rates and on an early end.
+        loss, right = self._devices.of_first(loss, right)
         return loss / len(self._valid), right / len(self._valid)
 
     def _is_best(self) -> bool:
@@ -303,7 +318,7 @@ class _Trainer:
             self._folder,
             {
                 "config": asdict(self._config),
-                "labels": list(self._cache.labels),
+                "origin": self._origin,
                 "student": self._student.state_dict(),
                 "average": None if self._average is None else self._average.state_dict(),
                 "best": self._best,
@@ -319,10 +334,8 @@ class _Trainer:
             return
         mine, theirs = _plain(asdict(self._config)), _plain(checkpoint["config"])
         differing = [name for name in mine if mine[name] != theirs.get(name)]
-        if differing or checkpoint["labels"] != list(self._cache.labels):
-            what = (
-                f"{differing[0]} is {theirs.get(differing[0])!r}" if differing else "other genres"
-            )
+        if differing or checkpoint["origin"] != self._origin:
+            what = f"{differing[0]} is {theirs.get(differing[0])!r}" if differing else "other clips"
             raise InputError(
                 f"'{self._folder}' has a run with other settings ({what} there). Use the same "
                 "settings to go on, or another --out."
@@ -334,6 +347,21 @@ class _Trainer:
         self._plan.load_state_dict(checkpoint["plan"])
         self._history = [Epoch(**epoch) for epoch in checkpoint["history"]]
         set_random(checkpoint["random"], self._generator)
+
+
+def _origin(
+    cache: Cache,
+    rows: np.ndarray,
+    valid: np.ndarray,
+    initial: dict[str, Tensor] | None,
+    frozen: bool,
+) -> str:
+    """Return what tells apart runs of the same settings: clips, parts, and weights begun with."""
+    digest = hashlib.sha256(data_digest(cache).encode() + rows.tobytes() + b"|" + valid.tobytes())
+    digest.update(b"frozen" if frozen else b"")
+    for name, tensor in sorted((initial or {}).items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

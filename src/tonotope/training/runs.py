@@ -7,8 +7,7 @@ runs), ``checkpoint.pt``, ``model.onnx`` and ``model-int8.onnx`` with their card
 
 from __future__ import annotations
 
-import hashlib
-import json
+import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 
-from tonotope.errors import InputError, PathError
+from tonotope.errors import InputError
 from tonotope.features.stft import Float32Array
 from tonotope.training.augment import compose
 from tonotope.training.cache import Cache, decibels
-from tonotope.training.cards import write_card
+from tonotope.training.cards import CARD_FILE, write_card
 from tonotope.training.checkpoints import weights_of
 from tonotope.training.clips import Split
 from tonotope.training.committee import Committee
@@ -36,21 +34,21 @@ from tonotope.training.evaluation.calibration import (
     with_temperature,
 )
 from tonotope.training.evaluation.evaluate import Predictions, evaluate
+from tonotope.training.evaluation.provenance import knows_its_training
 from tonotope.training.evaluation.together import together
 from tonotope.training.export import export_int8, export_onnx, hear
-from tonotope.training.leaks import refuse_leaks
 from tonotope.training.listener import Listener
 from tonotope.training.loop import Epoch, Run, train
-from tonotope.training.splits import make_splits
+from tonotope.training.parting import Source, data_digest, judged_part, parted
+from tonotope.training.run_folders import RESULT_FILE, claim, finished, run_folder, write_json
 
-__all__ = ["CONFIG_FILE", "MODEL_FILE", "RESULT_FILE", "RunOptions", "run_folder", "run_splits"]
+__all__ = ["MODEL_FILE", "RunOptions", "run_splits", "source_of"]
 
-CONFIG_FILE = "config.toml"
-RESULT_FILE = "result.json"
 MODEL_FILE = "model.onnx"
 INT8_FILE = "model-int8.onnx"
 
-_COMPARED_CLIPS = 32
+_CALIBRATION_CLIPS, _COMPARED_CLIPS = 96, 48
+_BATCH_CLIPS = 32
 
 Show = Callable[[str, Epoch, int], None]
 Hear = Callable[[Float32Array], Float32Array]
@@ -78,19 +76,11 @@ class RunOptions:
     frozen: bool = False
 
 
-def run_folder(config: TrainingConfig, hows: Sequence[str], options: RunOptions) -> Path:
-    """Return where a run is kept for which no folder was named: one for these settings."""
-    told = "\n".join([to_toml(config), *hows, str(options)])
-    digest = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    data = Path(platformdirs.user_data_dir("tonotope", appauthor=False))
-    return data / "runs" / f"{config.model}-{digest}"
-
-
 def run_splits(
     config: TrainingConfig,
     cache: Cache,
     hows: Sequence[str],
-    folder: Path,
+    folder: Path | None,
     options: RunOptions,
     *,
     show: Show = lambda name, epoch, total: None,
@@ -105,7 +95,8 @@ def run_splits(
     hows
         Ways to split, see `tonotope.training.splits.make_splits`.
     folder
-        Where everything is written; an interrupted run goes on there.
+        Where everything is written; an interrupted run goes on there. By default a folder for what
+        the run is told, among the user's data.
     options
         The rest.
     show
@@ -123,63 +114,70 @@ def run_splits(
     Raises
     ------
     LeakError
-        If a split leaks and that is not allowed: before anything is trained.
+        If a split leaks and that is not allowed, or it would be judged by what the weights begun
+        with were trained on: before anything is trained.
+    InputError
+        If the folder has a run that was told something else.
     """
-    splits = [
-        refuse_leaks(cache.clips, split, mel=cache.mel, allow=options.allow_leaks)
-        for how in hows
-        for split in make_splits(cache.clips, how, config.seed)
-    ]
+    source = None
+    if options.initial is not None:
+        source = source_of(options.initial)
+    splits = parted(cache, hows, config.seed, allow_leaks=options.allow_leaks, source=source)
+    told = to_toml(config) + _rest(cache, hows, options)
+    folder = folder or run_folder(config.model, told)
     if is_first_process():
-        _prepare(folder, config, hows, options)
+        claim(folder, told)
     results = []
     for split in splits:
         where = folder if len(splits) == 1 else folder / _folder_name(split)
-        done = _finished(where)
+        done = finished(where)
         if done is None:
-            done = _run(config, cache, split, where, options, show, on_batch)
+            done = _run(config, cache, split, where, options, source, show, on_batch)
         results.append(done)
     if not is_first_process():
         return {}
     if len(results) == 1:
         return results[0]
     result = together(results)
-    _write_json(folder / RESULT_FILE, result)
+    write_json(folder / RESULT_FILE, result)
     return result
 
 
-def _prepare(
-    folder: Path, config: TrainingConfig, hows: Sequence[str], options: RunOptions
-) -> None:
-    text = (
-        to_toml(config)
-        + f"\n# --data {options.data} --split {','.join(hows)}"
-        + (" --allow-leaks\n" if options.allow_leaks else "\n")
+def _rest(cache: Cache, hows: Sequence[str], options: RunOptions) -> str:
+    """Return what a run is told besides its settings, as a comment of its ``config.toml``."""
+    words = [f"# clips {data_digest(cache)} --split {','.join(hows)}"]
+    if options.initial is not None:
+        words.append(f"--from {options.initial}")
+    if options.frozen:
+        words.append("--freeze")
+    if options.allow_leaks:
+        words.append("--allow-leaks")
+    return f"\n{' '.join(words)}\n"
+
+
+def source_of(path: Path) -> Source:
+    """Return the model that a run's folder or checkpoint holds the weights of.
+
+    Raises
+    ------
+    InputError
+        If there is no card that says what it was trained on.
+    """
+    folder = path if path.is_dir() else path.parent
+    for place in (folder, folder.parent):
+        card = place / CARD_FILE
+        with suppress(OSError, ValueError):
+            document = tomllib.loads(card.read_text(encoding="utf-8"))
+            if knows_its_training(document):
+                return Source(str(path), document)
+    raise InputError(
+        f"cannot begin with '{path}': there is no {CARD_FILE} beside it that says what it was "
+        "trained on, so that leaks could not be told. Finish that run first."
     )
-    path = folder / CONFIG_FILE
-    try:
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"'{folder}' has a run with other settings ('{path}'). Use the same settings to go "
-                "on, or another --out."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PathError(
-            f"cannot write to '{path}': {error.strerror}. Name another --out."
-        ) from error
 
 
 def _folder_name(split: Split) -> str:
     return "".join(c if c.isalnum() else "-" for c in split.name.replace(",", "")).strip("-")
-
-
-def _finished(folder: Path) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError):
-        result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        return result
-    return None
 
 
 def _run(
@@ -188,6 +186,7 @@ def _run(
     split: Split,
     folder: Path,
     options: RunOptions,
+    source: Source | None,
     show: Show,
     on_batch: Callable[[int, int], None],
 ) -> dict[str, Any]:
@@ -210,7 +209,7 @@ def _run(
             replace(split, parts=parts),
             where,
             vary=compose(config.augment),
-            initial=None if options.initial is None else weights_of(options.initial),
+            initial=None if options.initial is None else weights_of(options.initial, member + 1),
             frozen=options.frozen,
             on_epoch=follow,
             on_batch=on_batch,
@@ -218,7 +217,7 @@ def _run(
         members.append(run)
     if not is_first_process():
         return {}
-    return _finish(config, cache, replace(split, parts=parts), folder, options, members)
+    return _finish(config, cache, replace(split, parts=parts), folder, options, source, members)
 
 
 def _finish(
@@ -227,6 +226,7 @@ def _finish(
     split: Split,
     folder: Path,
     options: RunOptions,
+    source: Source | None,
     runs: Sequence[Run],
 ) -> dict[str, Any]:
     committee = Committee(
@@ -241,10 +241,13 @@ def _finish(
         sure = with_temperature(heard.probabilities, temperature)
         below = unknown_threshold(sure, heard.genre)
     committee = committee.with_temperature(temperature)
-    compared = decibels(cache.mel[split.parts["train"][:_COMPARED_CLIPS]])
+    train, others = split.parts["train"], split.parts.get(judged_part(split), ())
+    # Of all genres: clips often lie in the order of theirs.
+    ranges = decibels(cache.mel[_spread(train, _CALIBRATION_CLIPS)])
+    compared = decibels(cache.mel[_spread(others if len(others) else train, _COMPARED_CLIPS)])
     path = folder / MODEL_FILE
     exported = export_onnx(committee, path, compared)
-    int8 = export_int8(path, folder / INT8_FILE, compared)
+    int8 = export_int8(path, folder / INT8_FILE, ranges, compared)
     document = _judge(path, cache, split, config, below)
     write_card(
         folder,
@@ -259,10 +262,17 @@ def _finish(
         unknown_below=below,
         n_weights=sum(p.numel() for p in committee.parameters()),
         embedding_size=committee.embedding_size,
+        source=None if source is None else source.document,
     )
     document |= {"folder": str(folder), "epochs": [len(run.history) for run in runs]}
-    _write_json(folder / RESULT_FILE, document)
+    write_json(folder / RESULT_FILE, document)
     return document
+
+
+def _spread(rows: Sequence[int] | np.ndarray, n_rows: int) -> np.ndarray:
+    places = np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)
+    spread: np.ndarray = np.asarray(rows)[np.unique(places)]
+    return spread
 
 
 def _listening(committee: Committee) -> Hear:
@@ -280,8 +290,8 @@ def _predictions(listen: Hear, cache: Cache, rows: np.ndarray) -> Predictions:
     labels = cache.labels
     clips = tuple(cache.clips[row] for row in rows)
     heard = [
-        listen(decibels(cache.mel[rows[start : start + _COMPARED_CLIPS]]))
-        for start in range(0, len(rows), _COMPARED_CLIPS)
+        listen(decibels(cache.mel[rows[start : start + _BATCH_CLIPS]]))
+        for start in range(0, len(rows), _BATCH_CLIPS)
     ]
     probabilities = np.concatenate(heard).astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -292,13 +302,18 @@ def _predictions(listen: Hear, cache: Cache, rows: np.ndarray) -> Predictions:
 def _judge(
     path: Path, cache: Cache, split: Split, config: TrainingConfig, below: float | None
 ) -> dict[str, Any]:
-    part = next((part for part in ("test", "valid") if len(split.parts.get(part, ()))), "")
+    part = judged_part(split)
     if not part:
         return {"model": config.model, "protocol": split.name, "part": "", "n": 0,
                 "leaky": split.is_leaky, "leaks": list(split.leaks)}  # fmt: skip
     notes = []
     if part == "valid" and (config.keep == "best" or config.early_stop_epochs):
         notes.append("the epoch was chosen on these clips: the figures flatter")
+    if part == "valid" and not config.temperature:
+        notes.append(
+            "temperature and threshold were fitted on these clips: the calibration error and the "
+            "figures of 'unknown' flatter"
+        )
     return evaluate(
         _predictions(lambda log_mel: hear(path, log_mel)[0], cache, split.parts[part]),
         leaks=split.leaks,
@@ -309,14 +324,3 @@ def _judge(
         unknown_below=below,
         seed=config.seed,
     )
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".new")
-    try:
-        unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise PathError(
-            f"cannot write '{path}': {error.strerror}. Make room, then run it again."
-        ) from error

@@ -8,8 +8,10 @@ neural network", 2015).
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -84,9 +86,12 @@ def read_teacher(path: Path, clips: Sequence[Clip], train: np.ndarray) -> Teache
         If the file cannot be read, is malformed, or has none of the training clips.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because NumPy leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names, tags = file["clip"], file["tags"].astype(np.float32)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    # An array (.npy) is no file to open; a damaged archive raises what zipfile and zlib please.
+    except (OSError, ValueError, KeyError, EOFError, TypeError, IndexError, BadZipFile,
+            AttributeError, zlib.error) as error:  # fmt: skip
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise PathError(
             f"cannot read teacher '{path}': {reason}. It is an .npz file with the arrays "
@@ -97,6 +102,8 @@ def read_teacher(path: Path, clips: Sequence[Clip], train: np.ndarray) -> Teache
             f"cannot use teacher '{path}': clip has shape {names.shape} and tags {tags.shape}, "
             "expected (n_windows,) and (n_windows, n_tags)."
         )
+    if not np.isfinite(tags).all():
+        raise PathError(f"cannot use teacher '{path}': some of its activations are no numbers.")
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         rows_of.setdefault(str(name), []).append(row)
