@@ -156,10 +156,11 @@ def test_several_splits_side_by_side(tonotope: Command, tmp_path: Path) -> None:
     assert result["protocols"]["random"]["accuracy"] == second["accuracy"]
 
 
-def test_folds_are_averaged(tonotope: Command, cache: Path) -> None:
+def test_folds_are_averaged(tonotope: Command, cache: Path, tmp_path: Path) -> None:
     done = tonotope(
-        "train", "--model", "knn", "--data", cache, "--split", "artist:3,official", "--json"
-    )
+        "train", "--model", "knn", "--data", cache, "--split", "artist:3,official", "--json",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     accuracies = [each["accuracy"] for each in result["splits"]]
@@ -173,6 +174,12 @@ def test_folds_are_averaged(tonotope: Command, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--freeze"], "say which, with --from"),
+        (["--model", "svm", "--freeze"], "learns without --from, --freeze"),
+        (["--model", "svm", "--set", "epochs=3"], "learns without epochs"),
+        (["--from", "nowhere"], "cannot begin with 'nowhere'"),
+        (["--split", ","], "name one way to split"),
+        (["--seed", "99999999999999999999"], "at most"),
         (["--model", "resnet"], "no network is called 'resnet'"),
         (["--preset", "liu2021"], "no preset 'liu2021'"),
         (["--set", "epochs"], "expected name=value"),

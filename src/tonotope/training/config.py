@@ -30,7 +30,8 @@ class TrainingConfig:
     seed
         Of weights, order, augmentation and everything else that is drawn.
     epochs, batch_size
-        How often each clip is heard, and how many at a time.
+        How often each clip is heard, and how many at a time; what fills no batch is left to the
+        next epoch.
     optimizer, learning_rate, weight_decay
         ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
     schedule
@@ -171,7 +172,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tonotope-1": {
         "epochs": 100, "crop_columns": 111, "test_crops": 5, "tempo_spread": 0.12,
         "augment": ("frequency-shift", "recording", "small-masks"),
-        "teacher_weight": 12.0, "members": 2,
+        "teacher_weight": 12.0, "members": 3,
     },
     # What suits a few hundred clips: varied sound, mixing, averaged weights.
     "small-data": {

@@ -116,10 +116,10 @@ NETWORKS: Mapping[str, NetworkSpec] = {
         ),
         NetworkSpec(
             "tonotope-1",
-            "tonotope1:Tonotope1",
+            "cnn:CNN",
             333,
-            "Tonotope's own",
-            "four residual stages, summed up over time together with their lower layers",
+            "Tonotope's own recipe: the preset tonotope-1",
+            "the plain network; what makes it ours is how it is trained",
         ),
     )
 }
