@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from tonotope.errors import InputError
-from tonotope.training.export import Listener, export_onnx
+from tonotope.training.committee import Committee
+from tonotope.training.export import export_onnx
+from tonotope.training.listener import Listener
 from tonotope.training.networks import MIN_COLUMNS, NETWORKS, build_network
 from tonotope.training.networks.base import Network
 
@@ -98,7 +100,7 @@ def test_onnx_runtime_agrees(name, tmp_path):
     # Running statistics that are not those of fresh weights.
     for _ in range(2):
         network(spectrograms(4, 64))
-    listener = Listener(network).eval()
+    listener = Committee([Listener(network)]).eval()
     clips = spectrograms(3, 64)
     path = tmp_path / "network.onnx"
     export_onnx(listener, path, clips.numpy())
