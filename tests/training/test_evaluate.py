@@ -649,10 +649,10 @@ def test_a_folder_in_the_current_one_is_a_run(
     """A model at hand goes before it."""
     write_cache(tmp_path / "cache", clips_of())
     write_listener(tmp_path / "mine")
-    write_listener(tmp_path / "gtzan-small")
+    write_listener(tmp_path / "tonotope-1")
     monkeypatch.chdir(tmp_path)
     assert evaluated(capsys, "--data", "cache", "--model", "mine")["model"] == "mine 1"
-    found = evaluated(capsys, "--data", "cache", "--model", "gtzan-small")
+    found = evaluated(capsys, "--data", "cache", "--model", "tonotope-1")
     assert len(found["labels"]) == 10
     assert found["left_out"] == {"polka": 4}
 
@@ -722,16 +722,17 @@ def test_genre_says_unknown_below_the_cards_threshold(
 
 
 @pytest.mark.data
-def test_the_bundled_model_is_as_good_as_its_page_says(
+def test_the_bundled_model_on_what_it_has_heard_is_marked(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, data_dir: Path
 ) -> None:
     from tonotope.models.cards import read_card
 
     measured = read_card().document["measured"]
     found = evaluated(capsys, "--data", data_dir / "gtzan-mel", "--part", "valid")
-    assert found["n"] == 197
-    assert found["accuracy"] == pytest.approx(measured["valid_accuracy"], abs=1e-4)
-    assert found["ece"] == pytest.approx(measured["valid_calibration_error"], abs=1e-4)
+    assert found["n"] == measured["valid_n"] == 197
+    assert found["leaky"]
+    # Of weights that had not heard it; these have.
+    assert measured["valid_accuracy"] < found["accuracy"]
 
     # A hidden part comes without splits: the same clips, then, without that column.
     cache = tmp_path / "cache"
