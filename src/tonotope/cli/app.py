@@ -92,7 +92,7 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 """,
     evaluate: """
   tonotope evaluate --data gtzan-mel --out report.html
-  tonotope evaluate --model runs/mine --data gtzan-mel --part valid --against gtzan-small
+  tonotope evaluate --model runs/mine --data gtzan-mel --part valid --against tonotope-1
 """,
     prepare: """
   tonotope prepare gtzan --root ~/gtzan --out gtzan-cache

@@ -57,7 +57,7 @@ def list_(*, folder: FolderOption = None, json: JsonOption = False) -> None:
 
 
 @models.command(
-    help_epilogue="Examples:\n\n  tonotope models info gtzan-small\n"
+    help_epilogue="Examples:\n\n  tonotope models info tonotope-1\n"
     "  tonotope models info my-encoder --json"
 )
 def info(

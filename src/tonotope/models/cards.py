@@ -17,7 +17,7 @@ from tonotope.models.representations import Representation, read_representation
 
 __all__ = ["BUNDLED_CARD", "Accuracy", "ModelCard", "OutputNames", "read_card"]
 
-BUNDLED_CARD = Path(__file__).parent / "bundled" / "gtzan-small.toml"
+BUNDLED_CARD = Path(__file__).parent / "bundled" / "tonotope-1.toml"
 
 _REPRESENTATIONS = ("gtzan-mel", "log-mel", "waveform")
 # No folder, and nothing hidden.
