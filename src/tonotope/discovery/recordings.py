@@ -13,7 +13,7 @@ from tonotope.discovery.space import distances_to
 
 __all__ = ["ChosenTracks", "TrackFacts", "same_recording"]
 
-# Encodings of one recording down to 64 kbit/s lie within 0.41, different recordings of a small
+# Encodings of one recording down to 64 kbit/s lie within 0.45, different recordings of a small
 # library beyond 0.72: benchmarks/same_recording.py.
 _SAME_DISTANCE = 0.55
 _SAME_DURATION_S = 1.0
