@@ -50,7 +50,7 @@ def card_of(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
 
 
-def bundled_card(text: str, measured: dict[str, Any], network: Path) -> str:
+def bundled_card(text: str, measured: dict[str, Any], date: Any, network: Path) -> str:
     """Return the card of the weights given away: the final run's, with the first one's figures."""
     replaced = {
         "name": f'name = "{NAME}"',
@@ -77,7 +77,7 @@ def bundled_card(text: str, measured: dict[str, Any], network: Path) -> str:
         "\n".join(lines)
         + f"\n\n[input]\n{before}[measured]\n"
         + 'weights = "of the train part alone; those in the file have also heard the valid part"\n'
-        + f"valid_n = {measured['n']}\n{figures}\n\n[trained_on]{trained_on}"
+        + f"date = {date}\nvalid_n = {measured['n']}\n{figures}\n\n[trained_on]{trained_on}"
     )
 
 
@@ -107,7 +107,7 @@ def main() -> None:
     below = fitted["output"].get("unknown_below")
     if below is not None:
         text = text.replace("\n[data]\n", f"unknown_below = {below}\n\n[data]\n", 1)
-    card = bundled_card(text, measured, network)
+    card = bundled_card(text, measured, fitted["measured"]["date"], network)
     tomllib.loads(card)
     network.with_suffix(".toml").write_text(card, encoding="utf-8")
     print(card[card.index("[measured]") : card.index("[trained_on]")])
