@@ -70,9 +70,9 @@ def test_a_window_of_another_shape_is_refused():
 
 
 @pytest.mark.data
-def test_names_the_genres_of_clips_it_was_not_trained_on(data_dir):
-    # Not a measurement (that is the training script's), but the wiring: column order, decibels
-    # and labels. Without any of them this falls to chance, 0.1.
+def test_names_the_genres_of_its_data(data_dir):
+    # Not a measurement (that is the training script's; these weights have heard these clips), but
+    # the wiring: column order, decibels and labels. Without any of them this falls to chance, 0.1.
     table = np.genfromtxt(
         data_dir / "gtzan-mel" / "clips.csv",
         delimiter=",",
@@ -88,8 +88,7 @@ def test_names_the_genres_of_clips_it_was_not_trained_on(data_dir):
         log_mel = mel[k].T.astype(np.float32) / 255 * 80 - 80
         heard = network.hear(Window(0.0, np.ascontiguousarray(log_mel)))
         right += network.card.labels[int(np.argmax(heard.probabilities))] == table[k, 0]
-    measured = network.card.document["measured"]["valid_accuracy"]
-    assert right / len(valid) == pytest.approx(measured, abs=0.02)
+    assert right / len(valid) > network.card.document["measured"]["valid_accuracy"]
 
 
 def test_the_mean_embedding_is_the_mean():
