@@ -15,12 +15,19 @@ from torch.nn.parallel import DistributedDataParallel
 from tonotope.errors import InputError
 from tonotope.training.batches import Batch
 
-__all__ = ["Devices", "has_bfloat16", "is_first_process"]
+__all__ = ["Devices", "end_together", "has_bfloat16", "is_first_process"]
 
 
 def is_first_process() -> bool:
     """Return whether this process writes files and shows progress: one of a run's does."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def end_together() -> None:
+    """Wait for the other processes of a run, and part from them in good order."""
+    if distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def has_bfloat16(device: torch.device) -> bool:

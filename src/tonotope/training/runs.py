@@ -27,7 +27,7 @@ from tonotope.training.clips import Split
 from tonotope.training.committee import Committee
 from tonotope.training.config import TrainingConfig, to_toml
 from tonotope.training.curves import draw_curves, write_curves
-from tonotope.training.devices import is_first_process
+from tonotope.training.devices import end_together, is_first_process
 from tonotope.training.evaluation.calibration import (
     fit_temperature,
     unknown_threshold,
@@ -134,6 +134,7 @@ def run_splits(
         if done is None:
             done = _run(config, cache, split, where, options, source, show, on_batch)
         results.append(done)
+    end_together()
     if not is_first_process():
         return {}
     if len(results) == 1:
