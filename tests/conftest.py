@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.data import DATA
+from support.processes import starting
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,21 +83,5 @@ def tonotope() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def start_scan() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start scans in process groups of their own; end what is left of them."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str | Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tonotope", "scan", *map(os.fspath, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with starting("scan") as start:
+        yield start

@@ -22,6 +22,7 @@ import soundfile
 from pyarrow import parquet
 
 from support.libraries import retag, write
+from support.processes import starting
 from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
 from tonotope.extraction import extract_frames, extract_table, parse_set
@@ -67,24 +68,8 @@ def small(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start the command in a process group of its own; end what is left of it."""
-    processes: list[Popen[str]] = []
-
-    def run(*arguments: str | Path) -> Popen[str]:
-        process = Popen(
-            [sys.executable, "-m", "tonotope", "features", *map(os.fspath, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        processes.append(process)
-        return process
-
-    yield run
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with starting("features") as run:
+        yield run
 
 
 def heard(path: Path, features: tuple[str, ...] | None = None) -> Descriptors:

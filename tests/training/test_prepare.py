@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ import pytest
 import soundfile
 
 from support.libraries import retag, sound, write
+from support.processes import starting
 from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
 from tonotope.extraction.files import write_all
@@ -115,24 +114,8 @@ def many(tmp_path: Path) -> Path:
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start the command in a process group of its own; end what is left of it."""
-    processes: list[Popen[str]] = []
-
-    def run(*arguments: str | Path) -> Popen[str]:
-        process = Popen(
-            [sys.executable, "-m", "tonotope", "prepare", *map(os.fspath, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        processes.append(process)
-        return process
-
-    yield run
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with starting("prepare") as run:
+        yield run
 
 
 # Rows
