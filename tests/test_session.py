@@ -19,6 +19,7 @@ from tonotope.library.catalogue import LibraryStatus
 from tonotope.library.lock import scan_lock
 from tonotope.library.summary import ScanProgress
 from tonotope.session import similarity_columns
+from tonotope.session.locating import listen
 
 N_TRACKS = 9
 
@@ -264,7 +265,7 @@ def test_a_track_heard_on_the_spot_lies_where_the_library_has_it(
     # The same numbers, picked from the rows in the library and from an analysis. Workers have one
     # BLAS thread each, this process may have more, which sum in another order.
     with Library(scanned) as library:
-        track, place = library._listen(str(music / "3.flac"))
+        track, place = listen(library._space, str(music / "3.flac"))
         row = library._space.row_of[track.audio_id]
         assert np.linalg.norm(place - library._space.places[row]) < 1e-3
 

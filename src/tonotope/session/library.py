@@ -1,64 +1,29 @@
-"""A library opened for questions: the catalogue, the similarity space and the network together.
-
-What the command line calls, and what `tonotope.Library` is.
-"""
+"""`tonotope.Library`: a library opened for questions."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tonotope.discovery import SimilaritySpace, TrackFacts, compose_playlist, nearest
-from tonotope.errors import InputError, LibraryError, TrackNotFoundError
+from tonotope.discovery import compose_playlist, nearest
+from tonotope.errors import InputError
 from tonotope.features import FAMILY_VERSIONS
-from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track, album_key
+from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
 from tonotope.library.m3u import write_m3u8
 from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
+from tonotope.session.locating import locate
+from tonotope.session.placed import Placed, facts_of, place_tracks
 
-if TYPE_CHECKING:
-    from tonotope.library.columns import RowColumns
-
-__all__ = ["Library", "SimilarTrack", "SimilarTracks", "similarity_columns"]
-
-_AUDIO_ID = re.compile(r"[0-9a-fA-F]{8,32}")
-
-
-# What tracks are compared by: the moments of these over time, the tempo, and the embedding.
-# Thresholds of distance (`tonotope.discovery.recordings`) hold for just these.
-_COMPARED = (
-    "mfcc",
-    "chroma_stft",
-    "spectral_contrast",
-    "spectral_centroid",
-    "spectral_bandwidth",
-    "spectral_rolloff",
-    "spectral_flatness",
-    "zero_crossing_rate",
-    "rms",
-    "onset_strength",
-)
-
-
-@cache
-def similarity_columns() -> RowColumns:
-    """Return the 323 columns of a track's row that, beside its embedding, place it."""
-    # Imported only where tracks are compared: SciPy comes along, and takes its time.
-    from tonotope.features.tables import table_columns
-    from tonotope.library.columns import RowColumns
-
-    return RowColumns((*table_columns(_COMPARED), "tempo_bpm"))
+__all__ = ["Library", "SimilarTrack", "SimilarTracks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +40,6 @@ class SimilarTracks:
 
     query: Track
     neighbours: list[SimilarTrack]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Space:
-    """The library's tracks, placed."""
-
-    space: SimilaritySpace
-    tracks: list[Track]
-    facts: list[TrackFacts]
-    places: NDArray[np.float32]
-    row_of: dict[str, int]
 
 
 class Library:
@@ -109,7 +63,7 @@ class Library:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._path = path
         self._open: Catalogue | None = None
-        self._placed: _Space | None = None
+        self._placed: Placed | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -230,12 +184,12 @@ class Library:
             if number is not None and number < 1:
                 raise InputError(f"cannot return {number} tracks. Ask for at least 1.")
         space = self._space
-        query, place = self._locate(file_or_id)
+        query, place = locate(self._catalogue, space, file_or_id)
         found = nearest(
             space.places,
             space.facts,
             place,
-            _facts(query),
+            facts_of(query),
             n=n,
             # Also what the library holds of the file from before it was written to.
             exclude=[row for row, track in enumerate(space.tracks) if track.path == query.path],
@@ -287,7 +241,7 @@ class Library:
         tracks, places, seeds = list(space.tracks), [space.places], []
         row_of = dict(space.row_of)
         for file_or_id in like:
-            track, place = self._locate(file_or_id)
+            track, place = locate(self._catalogue, space, file_or_id)
             if track.audio_id not in row_of:
                 row_of[track.audio_id] = len(tracks)
                 tracks.append(track)
@@ -295,7 +249,7 @@ class Library:
             seeds.append(row_of[track.audio_id])
         rows = compose_playlist(
             np.concatenate(places),
-            [_facts(track) for track in tracks],
+            [facts_of(track) for track in tracks],
             seeds,
             n=n,
             duration_s=None if minutes is None else minutes * 60,
@@ -316,83 +270,7 @@ class Library:
         return self._open
 
     @property
-    def _space(self) -> _Space:
+    def _space(self) -> Placed:
         if self._placed is None:
-            self._placed = self._place_tracks()
+            self._placed = place_tracks(self._catalogue, self._versions)
         return self._placed
-
-    def _place_tracks(self) -> _Space:
-        catalogue = self._catalogue
-        table = catalogue.table(similarity_columns(), self._versions)
-        if not table.tracks:
-            if catalogue.n_out_of_date(self._versions):
-                reason = "was made by another version of Tonotope. Scan its folders again"
-            else:
-                reason = "holds no track that can be compared. Add some: tonotope scan FOLDER"
-            raise LibraryError(f"library '{catalogue.path}' {reason}.")
-        space = SimilaritySpace((table.numbers.shape[1], table.embeddings.shape[1]))
-        places = space.fit_transform(np.hstack([table.numbers, table.embeddings]))
-        row_of = {track.audio_id: row for row, track in enumerate(table.tracks)}
-        return _Space(space, table.tracks, [_facts(t) for t in table.tracks], places, row_of)
-
-    def _locate(self, file_or_id: str | os.PathLike[str]) -> tuple[Track, NDArray[np.float32]]:
-        """Return a track and its place: from the library, or by listening to the file."""
-        name = os.fspath(file_or_id)
-        path = os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111 - as it is named
-        audio_id = self._catalogue.audio_id_at(path) or self._audio_id_of(name, path)
-        row = self._space.row_of.get(audio_id)
-        if row is not None:
-            return self._space.tracks[row], self._space.places[row]
-        if not Path(path).exists():
-            raise TrackNotFoundError(
-                f"track '{name}' has no file any more, or nothing is to be heard in it. "
-                "Name another."
-            )
-        return self._listen(path)
-
-    def _audio_id_of(self, name: str, path: str) -> str:
-        if os.path.lexists(path):
-            from tonotope.audio import identify
-
-            return identify(path).audio_id
-        matches = self._catalogue.audio_ids_like(name) if _AUDIO_ID.fullmatch(name) else []
-        if len(matches) == 1:
-            return matches[0]
-        reason = (
-            "is the beginning of more than one track's id. Give more of its digits"
-            if matches
-            else "is neither a file nor the id of a track in the library. Check its spelling"
-        )
-        raise TrackNotFoundError(f"'{name}' {reason}.")
-
-    def _listen(self, path: str) -> tuple[Track, NDArray[np.float32]]:
-        from tonotope.analysis import analyze
-        from tonotope.audio import read_tags
-
-        columns = similarity_columns()
-        analysis = analyze(path, families=columns.families)
-        if analysis.embedding is None:
-            raise TrackNotFoundError(f"nothing is to be heard in '{path}'. Name another.")
-        tags = read_tags(path)
-        track = Track(
-            audio_id=analysis.audio.audio_id,
-            path=path,
-            title=tags.title,
-            artist=tags.artist or tags.album_artist,
-            album=tags.album,
-            duration_s=analysis.audio.duration_s,
-            album_key=album_key(
-                album=tags.album,
-                artist=tags.artist,
-                album_artist=tags.album_artist,
-                is_compilation=tags.compilation,
-                release_id=tags.musicbrainz_release_id,
-            ),
-        )
-        vector = np.concatenate([columns.of(analysis.rows), analysis.embedding])
-        return track, self._space.space.transform(vector[np.newaxis])[0]
-
-
-def _facts(track: Track) -> TrackFacts:
-    title, artist = (None if tag is None else tag.casefold() for tag in (track.title, track.artist))
-    return TrackFacts(title, artist, track.album_key, track.duration_s)
