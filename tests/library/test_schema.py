@@ -117,7 +117,7 @@ def test_version_1_is_brought_up_to_date(version_1: Path, tmp_path: Path) -> Non
             for name in ("models", "files", "tags", "failures", "scans")
         }
     with closing(connect(version_1, create=False)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         for name, rows in everything_else.items():
             assert connection.execute(f"SELECT * FROM {name}").fetchall() == rows

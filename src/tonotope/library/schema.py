@@ -105,6 +105,45 @@ _MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE tracks DROP COLUMN feature_version;
     ALTER TABLE tracks DROP COLUMN summary;
     """,
+    # What was listened to, also of songs that the library does not hold (yet): these are matched
+    # with tracks when somebody asks. A play may come from several files, and goes with the last of
+    # them. `played_at` is in seconds since 1970, 0 where unknown; `n` is then the largest total.
+    """
+    CREATE TABLE listeners (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE songs (
+        id INTEGER PRIMARY KEY,
+        artist TEXT NOT NULL,
+        title TEXT NOT NULL,
+        album TEXT,
+        UNIQUE (artist, title)
+    ) STRICT;
+    CREATE TABLE play_imports (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL,
+        format TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        imported_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE plays (
+        id INTEGER PRIMARY KEY,
+        listener_id INTEGER NOT NULL REFERENCES listeners (id),
+        song_id INTEGER NOT NULL REFERENCES songs (id),
+        played_at INTEGER NOT NULL,
+        is_skip INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        UNIQUE (listener_id, song_id, played_at, is_skip)
+    ) STRICT;
+    CREATE TABLE play_sources (
+        import_id INTEGER NOT NULL REFERENCES play_imports (id),
+        play_id INTEGER NOT NULL REFERENCES plays (id),
+        n INTEGER NOT NULL,
+        PRIMARY KEY (import_id, play_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX play_sources_by_play ON play_sources (play_id);
+""",
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
