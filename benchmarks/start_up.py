@@ -1,6 +1,6 @@
 """How long a person waits for an answer: whole processes, from their start to their end.
 
-    .venv/bin/python benchmarks/cold_start.py [--tracks 10000] [--rounds 9]
+    .venv/bin/python benchmarks/start_up.py [--tracks 10000] [--rounds 9]
 
 `tonotope --help`, and `tonotope similar` on a library of made-up tracks, in turn with a Python
 that starts and ends (the floor). Wall seconds. The last line is one JSON object.
