@@ -144,6 +144,29 @@ _MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX play_sources_by_play ON play_sources (play_id);
 """,
+    # One grouping of the tracks by their sound, and which of them is in which group. A track is
+    # named by what it is, not by its row: it may go and come back. Without a group it fits in none.
+    """
+    CREATE TABLE groupings (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        made_at TEXT NOT NULL,
+        made_by TEXT NOT NULL,
+        method TEXT NOT NULL,
+        space TEXT NOT NULL,
+        asked_k INTEGER,
+        choice TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE track_groups (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        colour TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE group_members (
+        audio_id TEXT PRIMARY KEY,
+        group_id INTEGER REFERENCES track_groups (id),
+        is_added INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
