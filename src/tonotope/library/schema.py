@@ -167,6 +167,24 @@ _MIGRATIONS: tuple[str, ...] = (
         is_added INTEGER NOT NULL
     ) STRICT;
     """,
+    # What recordings are recognised by, and which ones the user said are one. The index tells which
+    # fingerprints are up to date, past the pages that they fill. A merge names recordings and not
+    # rows: it outlives them.
+    """
+    CREATE TABLE fingerprints (
+        track_id INTEGER PRIMARY KEY REFERENCES tracks (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        marks BLOB NOT NULL,
+        chroma BLOB NOT NULL,
+        spectrum_db BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX fingerprints_by_version ON fingerprints (track_id, version);
+    CREATE TABLE merges (
+        audio_id TEXT PRIMARY KEY,
+        kept_audio_id TEXT NOT NULL,
+        merged_at TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
