@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tonotope.errors import InputError
+from tonotope.training.augment.mixing import draw_mixture
 from tonotope.training.cache import Cache, decibels
 from tonotope.training.config import TrainingConfig
 from tonotope.training.teacher import Teacher
@@ -117,19 +118,11 @@ class TrainingBatches:
             tags, is_known = self._teacher.targets(rows, start, stop)
             known = is_known.float()
         if config.mixup_alpha:
-            # Zhang et al., "mixup: beyond empirical risk minimization", 2018.
-            share = _beta(config.mixup_alpha, generator)
-            other = torch.randperm(len(rows), generator=generator)
-            log_mel, genre = log_mel[other].lerp(log_mel, share), genre[other].lerp(genre, share)
+            mixture = draw_mixture(len(rows), config.mixup_alpha, generator)
+            log_mel, genre = mixture.of(log_mel), mixture.of(genre)
             if tags is not None and known is not None:
-                tags, known = tags[other].lerp(tags, share), known[other].minimum(known)
+                tags, known = mixture.of(tags), known[mixture.other].minimum(known)
         return Batch(log_mel, genre, tags, known)
-
-
-def _beta(alpha: float, generator: torch.Generator) -> float:
-    """Draw from Beta(alpha, alpha): PyTorch's own distributions take no generator."""
-    seed = int(torch.randint(2**63 - 1, (1,), generator=generator))
-    return float(np.random.default_rng(seed).beta(alpha, alpha))
 
 
 def excerpts(

@@ -1,29 +1,26 @@
 """How sure one may be of a score: intervals over artists, and tests between two models.
 
 Clips of one artist are not independent: whoever gets one Bob Marley right tends to get the others.
-An interval over clips would be too narrow, so whole artists are drawn (the cluster bootstrap:
-Efron and Tibshirani 1993, "An introduction to the bootstrap"; Field and Welsh 2007).
+An interval over clips would be too narrow, so whole artists are drawn: see
+`tonotope.discovery.metrics.intervals`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
+from tonotope.discovery.metrics.intervals import bootstrap_intervals
 from tonotope.training.clips import Clip, track_of
 from tonotope.training.splits import artist_key
 
 __all__ = ["McNemar", "bootstrap_intervals", "clusters_of", "mcnemar"]
 
-FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
-
-N_RESAMPLES = 2000
-LEVEL = 0.95
 
 
 def clusters_of(clips: Sequence[Clip]) -> IndexArray:
@@ -42,52 +39,6 @@ def clusters_of(clips: Sequence[Clip]) -> IndexArray:
         for clip in clips
     )
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)
-
-
-def bootstrap_intervals(
-    clusters: ArrayLike,
-    statistics: Callable[[IndexArray], Sequence[float]],
-    *,
-    generator: np.random.Generator,
-    n_resamples: int = N_RESAMPLES,
-    level: float = LEVEL,
-) -> FloatArray:
-    """Return percentile intervals of some statistics, by drawing clusters with replacement.
-
-    Parameters
-    ----------
-    clusters
-        Which cluster each clip is of, shape (n_clips,), integers from 0 on.
-    statistics
-        Given the indices of drawn clips (a clip drawn twice is there twice), returns its values.
-    generator
-        Draws; the same seed gives the same intervals.
-    n_resamples
-        How often to draw as many clusters as there are.
-    level
-        What share of the drawn values an interval holds.
-
-    Returns
-    -------
-    ndarray
-        Shape (n_statistics, 2): lower and upper end of each.
-
-    Raises
-    ------
-    ValueError
-        If there is no clip.
-    """
-    cluster = np.asarray(clusters, dtype=np.intp)
-    if cluster.ndim != 1 or not cluster.size:
-        raise ValueError(f"clusters have shape {cluster.shape}, expected (n_clips,) with a clip")
-    n_clusters = int(cluster.max()) + 1
-    clips = np.arange(len(cluster))
-    drawn = []
-    for _ in range(n_resamples):
-        times = np.bincount(generator.integers(n_clusters, size=n_clusters), minlength=n_clusters)
-        drawn.append(statistics(np.repeat(clips, times[cluster])))
-    tail = (1 - level) / 2
-    return np.quantile(np.asarray(drawn, dtype=np.float64), (tail, 1 - tail), axis=0).T
 
 
 @dataclass(frozen=True, slots=True)
