@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tonotope.discovery.playlists import compose_playlist, spread_artists
+from tonotope.discovery.playlists import compose_playlist
+from tonotope.discovery.playlists.spacing import spread_artists
 from tonotope.discovery.recordings import TrackFacts
 
 
