@@ -185,6 +185,26 @@ _MIGRATIONS: tuple[str, ...] = (
         merged_at TEXT NOT NULL
     ) STRICT;
     """,
+    # Maps of the tracks, one for each method and number of axes. A track keeps its point while its
+    # file is away: it may come back.
+    """
+    CREATE TABLE maps (
+        id INTEGER PRIMARY KEY,
+        method TEXT NOT NULL,
+        n_dims INTEGER NOT NULL,
+        made_by TEXT NOT NULL,
+        made_at TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        UNIQUE (method, n_dims)
+    ) STRICT;
+    CREATE TABLE map_points (
+        map_id INTEGER NOT NULL REFERENCES maps (id) ON DELETE CASCADE,
+        audio_id TEXT NOT NULL,
+        coordinates BLOB NOT NULL,
+        is_added INTEGER NOT NULL,
+        PRIMARY KEY (map_id, audio_id)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
