@@ -222,3 +222,12 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     assert done.stderr.count("epoch 3 of 3") == 1
     history = load_checkpoint(tmp_path / "run")["history"]
     assert [epoch["epoch"] for epoch in history] == [1, 2, 3]
+    # A run that was interrupted after its last epoch goes on in both.
+    first = json.loads(done.stdout)
+    (tmp_path / "run" / "result.json").unlink()
+    again = subprocess.run(
+        [*map(os.fspath, command), "--epochs", "3", *QUICK],
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == first

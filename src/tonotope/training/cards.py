@@ -16,6 +16,7 @@ from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig, to_toml
 from tonotope.training.evaluation.provenance import provenance
 from tonotope.training.export import Exported
+from tonotope.training.run_folders import write_whole
 
 __all__ = ["CARD_FILE", "write_card"]
 
@@ -118,7 +119,7 @@ def write_card(
         *(f"{kind} = {_text(prints)}" for kind, prints in heard.items()),
     ]
     path = folder / CARD_FILE
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, ("\n".join(lines) + "\n").encode())
     return path
 
 

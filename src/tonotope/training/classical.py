@@ -133,7 +133,7 @@ def fit_classical(
     require("sklearn", f"model {name!r}")
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # A column without any number says nothing, and keeps its place.
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)

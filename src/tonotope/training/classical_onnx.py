@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tonotope.training.extras import require
+from tonotope.training.run_folders import write_whole
 
 __all__ = ["write_onnx"]
 
@@ -22,6 +23,8 @@ def write_onnx(estimator: Any, n_features: int, path: Path) -> None:
     ------
     InputError
         If skl2onnx is not installed.
+    PathError
+        If the file cannot be written.
     """
     require("skl2onnx", "exporting a classical model")
     from skl2onnx import convert_sklearn
@@ -45,7 +48,7 @@ def write_onnx(estimator: Any, n_features: int, path: Path) -> None:
     without_label = select_model_inputs_outputs(model, outputs=["probabilities"])
     # Its shape has been lost on the way.
     without_label.graph.output[0].CopyFrom(probabilities)
-    path.write_bytes(without_label.SerializeToString(deterministic=True))
+    write_whole(path, without_label.SerializeToString(deterministic=True))
 
 
 def _convert_gradient_boosting(scope: Any, operator: Any, container: Any) -> None:

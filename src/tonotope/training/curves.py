@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
 from tonotope.training.extras import require
 from tonotope.training.loop import Epoch
+from tonotope.training.run_folders import write_whole
 
 __all__ = ["CURVES_FILE", "PICTURE_FILE", "draw_curves", "write_curves"]
 
@@ -17,16 +19,17 @@ PICTURE_FILE = "curves.png"
 
 
 def write_curves(folder: Path, history: Sequence[Epoch]) -> None:
-    """Write the table, a row per epoch."""
-    with (folder / CURVES_FILE).open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(field.name for field in fields(Epoch))
-        for epoch in history:
-            rows.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in astuple(epoch))
+    """Write the table, a row per epoch; whole or not at all."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(field.name for field in fields(Epoch))
+    for epoch in history:
+        rows.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in astuple(epoch))
+    write_whole(folder / CURVES_FILE, text.getvalue().encode())
 
 
 def draw_curves(folder: Path, history: Sequence[Epoch]) -> None:
-    """Draw losses and accuracies over the epochs, if Matplotlib is installed."""
+    """Draw losses and accuracies over the epochs; whole or not at all."""
     require("matplotlib", "drawing the curves")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -45,4 +48,6 @@ def draw_curves(folder: Path, history: Sequence[Epoch]) -> None:
         axes.grid(axis="y", alpha=0.25)
     figure.axes[1].set_ylim(0, 1)
     figure.axes[0].legend(frameon=False, fontsize=8)
-    figure.savefig(folder / PICTURE_FILE, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    write_whole(folder / PICTURE_FILE, picture.getvalue())

@@ -81,6 +81,17 @@ class Devices:
         n_each = len(rows) // self.n_processes
         return rows[self._rank :: self.n_processes][:n_each]
 
+    def draw_apart(self, seed: int, epoch: int, generator: torch.Generator) -> None:
+        """Let each process but the first draw numbers of its own in an epoch.
+
+        The first one's streams go on, and are what a checkpoint keeps; those of the others begin
+        anew with each epoch, so that they need no keeping.
+        """
+        if self._rank:
+            words = np.random.SeedSequence((seed, self._rank, epoch)).generate_state(2, np.uint32)
+            torch.manual_seed(int(words[0]))
+            generator.manual_seed(int(words[1]))
+
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model here, convolutions in the layout that is fastest."""
         return model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

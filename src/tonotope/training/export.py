@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from tonotope.errors import ModelError, PathError
+from tonotope.errors import ModelError
 from tonotope.features.stft import Float32Array
 from tonotope.training.extras import require
+from tonotope.training.run_folders import write_whole
 
 __all__ = ["Exported", "export_int8", "export_onnx", "hear"]
 
@@ -81,7 +82,7 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
     for noted in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
         noted.ClearField("metadata_props")
         noted.ClearField("doc_string")
-    _write(path, proto.SerializeToString(deterministic=True))
+    write_whole(path, proto.SerializeToString(deterministic=True))
     with torch.no_grad():
         expected = np.concatenate(
             [listener(torch.from_numpy(clip[np.newaxis]))[0].numpy() for clip in log_mel]
@@ -94,15 +95,6 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
             "probability: not written. Please report it."
         )
     return exported
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise PathError(
-            f"cannot write '{path}': {error.strerror}. Make room, then run it again."
-        ) from error
 
 
 @contextmanager

@@ -170,6 +170,7 @@ class _Trainer:
         self._genre = np.array([place.get(clip.genre, -1) for clip in cache.clips])
         _require_genres(cache, self._genre, np.concatenate([rows, self._valid]))
         teacher = self._teacher(rows)
+        self._origin = _origin(cache, rows, self._valid, initial, frozen)
         rows = self._devices.share_of(rows)
         self._batches = TrainingBatches(
             cache, rows, self._genre, len(place), config, vary, teacher, self._generator
@@ -184,7 +185,6 @@ class _Trainer:
                 "there is no validation part to choose an epoch by. Use keep=last and "
                 "early_stop_epochs=0, or another --split."
             )
-        self._origin = _origin(cache, rows, self._valid, initial, frozen)
         if frozen:
             for parameter in network.parameters():
                 parameter.requires_grad_(False)
@@ -233,6 +233,7 @@ class _Trainer:
 
     def _epoch(self, on_batch: Callable[[int, int], None]) -> Epoch:
         started_s = time.monotonic()
+        self._devices.draw_apart(self._config.seed, len(self._history), self._generator)
         self._parallel.train()
         if self._frozen:
             # Its statistics stay what they are, too.

@@ -11,8 +11,17 @@ from typing import Any
 import platformdirs
 
 from tonotope.errors import InputError, PathError
+from tonotope.extraction.files import replacing
 
-__all__ = ["CONFIG_FILE", "RESULT_FILE", "claim", "finished", "run_folder", "write_json"]
+__all__ = [
+    "CONFIG_FILE",
+    "RESULT_FILE",
+    "claim",
+    "finished",
+    "run_folder",
+    "write_json",
+    "write_whole",
+]
 
 CONFIG_FILE = "config.toml"
 RESULT_FILE = "result.json"
@@ -53,9 +62,8 @@ def claim(folder: Path, told: str) -> None:
                 )
             return
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".new")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with replacing(path, path.with_suffix(".new")) as unfinished:
+            unfinished.write_bytes(content)
     except OSError as error:
         raise PathError(
             f"cannot write to '{path}': {error.strerror}. Name another --out."
@@ -72,11 +80,22 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a document as JSON: whole or not at all."""
-    unfinished = path.with_suffix(".new")
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of a run: whole or not at all.
+
+    Raises
+    ------
+    PathError
+        If it cannot be written; what was there before still is.
+    """
     try:
-        unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with replacing(path, path.with_name(path.name + ".new")) as unfinished:
+            unfinished.write_bytes(content)
     except OSError as error:
         raise PathError(
-            f"cannot write '{path}': {error.strerror}. Make room, then run it again."
+            f"cannot write '{path}': {error.strerror}. Make room, then run the same command to go "
+            "on."
         ) from error
