@@ -19,6 +19,7 @@ __all__ = [
     "chroma_cqt",
     "chroma_filterbank",
     "chroma_stft",
+    "class_of_bins",
     "estimate_tuning",
     "octaves_of_loud_peaks",
     "power_peaks",
@@ -215,14 +216,33 @@ def strongest_is_one(raw: Float32Array) -> Float32Array:
 
 
 @cache
-def _class_of_bins(n_bins: int) -> Float32Array:
-    """Return which bins of a constant-Q transform from C1 on make which pitch class."""
+def class_of_bins(n_bins: int, bins_beside: int = 0) -> Float32Array:
+    """Return which bins of a constant-Q transform make which pitch class.
+
+    Parameters
+    ----------
+    n_bins
+        Seven octaves of 12 or 36 bins each.
+    bins_beside
+        How many bins above the first C1 is.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_bins, 12), 1 where a bin belongs to a class, else 0.
+
+    Raises
+    ------
+    ValueError
+        If there are no such octaves.
+    """
     bins_per_octave, rest = divmod(n_bins, N_OCTAVES)
     if rest or bins_per_octave % N_CHROMA:
         raise ValueError(f"a transform of {n_bins} bins has no whole octaves of 12 classes in it")
     per_class = bins_per_octave // N_CHROMA
     # The middle one of a class's bins is the tuned one; the octave below begins with its last.
-    pitch_class = (np.arange(n_bins) + per_class // 2) // per_class % N_CHROMA
+    nearest = np.arange(n_bins) - bins_beside + per_class // 2
+    pitch_class = nearest // per_class % N_CHROMA
     is_member = pitch_class[:, np.newaxis] == np.arange(N_CHROMA)
     members: Float32Array = is_member.astype(np.float32)
     members.flags.writeable = False
@@ -231,7 +251,7 @@ def _class_of_bins(n_bins: int) -> Float32Array:
 
 def unnormalised_chroma(cqt: Float32Array) -> Float32Array:
     """Return the sum of the constant-Q magnitudes of each pitch class; see `chroma_cqt`."""
-    classes: Float32Array = cqt @ _class_of_bins(cqt.shape[1])
+    classes: Float32Array = cqt @ class_of_bins(cqt.shape[1])
     return classes
 
 

@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tonotope.features.chroma import class_of_bins
 from tonotope.features.stft import Float32Array
 
 __all__ = [
@@ -157,21 +158,10 @@ def key_chroma(cqt: Float32Array, *, tuning: float, cqt_tuning: float) -> Float3
         Shape (n_frames, 12), float32, C first, each frame of sum 1; 0 in silent frames.
     """
     bins_beside = round(_BINS_PER_SEMITONE * tuning - cqt_tuning)
-    chroma = cqt @ _class_of_bins(cqt.shape[1], bins_beside)
+    chroma = cqt @ class_of_bins(cqt.shape[1], bins_beside)
     total = chroma.sum(axis=1, keepdims=True)
     share: Float32Array = np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 0)
     return share
-
-
-@cache
-def _class_of_bins(n_bins: int, bins_beside: int) -> Float32Array:
-    """Return which bins make which pitch class, C lying `bins_beside` bins beside the first."""
-    nearest = np.arange(n_bins) - bins_beside + _BINS_PER_SEMITONE // 2
-    pitch_class = nearest // _BINS_PER_SEMITONE % len(PITCH_CLASSES)
-    is_member = pitch_class[:, np.newaxis] == np.arange(len(PITCH_CLASSES))
-    members: Float32Array = is_member.astype(np.float32)
-    members.flags.writeable = False
-    return members
 
 
 def estimate_key(profile: ArrayLike, *, profiles: str = "krumhansl") -> Key | None:
