@@ -194,7 +194,6 @@ _MIGRATIONS: tuple[str, ...] = (
         n_dims INTEGER NOT NULL,
         made_by TEXT NOT NULL,
         made_at TEXT NOT NULL,
-        used_at TEXT NOT NULL,
         UNIQUE (method, n_dims)
     ) STRICT;
     CREATE TABLE map_points (
