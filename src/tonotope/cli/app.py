@@ -17,6 +17,7 @@ from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
 from tonotope.cli.features import features
 from tonotope.cli.genre import genre
+from tonotope.cli.judge import judge
 from tonotope.cli.models import models
 from tonotope.cli.output import complain
 from tonotope.cli.playlist import playlist
@@ -93,6 +94,11 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
     evaluate: """
   tonotope evaluate --data gtzan-mel --out report.html
   tonotope evaluate --model runs/mine --data gtzan-mel --part valid --against tonotope-1
+""",
+    judge: """
+  tonotope judge
+  tonotope judge --space both-corrected --json
+  tonotope judge --data gtzan-mel --part valid --model runs/mine
 """,
     prepare: """
   tonotope prepare gtzan --root ~/gtzan --out gtzan-cache

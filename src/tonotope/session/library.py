@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -191,6 +191,7 @@ class Library:
             place,
             facts_of(query),
             n=n,
+            distances=space.distances_from(place),
             # Also what the library holds of the file from before it was written to.
             exclude=[row for row, track in enumerate(space.tracks) if track.path == query.path],
             max_per_artist=max_per_artist,
@@ -262,6 +263,21 @@ class Library:
         See `tonotope.library.m3u.write_m3u8`.
         """
         return write_m3u8(path, tracks)
+
+    def judge(
+        self,
+        *,
+        space: str | None = None,
+        k: int = 10,
+        seed: int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Judge the library's similarity space by its tags; see `session.judging`."""
+        from tonotope.session.judging import judge_library
+
+        return judge_library(
+            self._catalogue, self._space, space=space, k=k, seed=seed, on_progress=on_progress
+        )
 
     @property
     def _catalogue(self) -> Catalogue:

@@ -17,16 +17,17 @@ music similarity and genre classification"; Kim, Williamson and Pilli 2006, "Tow
 the album effect in artist identification"). With an artist filter whoever is by the query's artist
 is no candidate: pass the artists to `nearest_lists` as ``apart``, and to `relevant_counts`.
 
-*Unknown labels.* A query without a label is not judged (NaN), and neighbours without one are
-passed over, the list getting shorter (condensed lists: Sakai 2007, "Alternatives to Bpref"). Nor is
-a query judged whose list is then empty.
+*Unknown labels.* A query without a label is not judged (NaN). Tracks without one had better be no
+``candidates`` of `nearest_lists`; what is in a list all the same is passed over, and the list gets
+shorter (condensed lists: Sakai 2007, "Alternatives to Bpref"). A query whose list is then empty is
+not judged.
 
 Metrics
 -------
 * `precision_at_k`: share of a list that has the query's label.
 * `ndcg_at_k`: the same with a logarithmic discount by rank, as a share of what the best list would
   have (Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques").
-* `chance_precision`: what lists drawn at random would have.
+* `chance_precision`, `best_precision`: what lists drawn at random, and the best, would have.
 * `hubness`: skewness of the k-occurrence (Radovanović et al. 2010); anti-hubs, hubs, and how much
   of the lists these fill (Flexer and Schnitzer 2015, "Choosing ℓp norms in high-dimensional spaces
   based on hub analysis"); Robin Hood index (Feldbauer, Leodolter, Plant and Flexer 2018, "Fast
@@ -52,6 +53,7 @@ from scipy.sparse.csgraph import connected_components
 __all__ = [
     "HUB_FACTOR",
     "Hubness",
+    "best_precision",
     "chance_precision",
     "hubness",
     "k_occurrence",
@@ -135,6 +137,7 @@ def nearest_lists(
     k: int,
     *,
     apart: Sequence[ArrayLike] = (),
+    candidates: ArrayLike | None = None,
     rows: ArrayLike | None = None,
 ) -> IndexArray:
     """Return the k nearest of some tracks; of equally near ones the first.
@@ -147,6 +150,8 @@ def nearest_lists(
         How long the lists are.
     apart
         Labels, shape (n_tracks,) each: whoever shares a known one with the query is left out.
+    candidates
+        Which tracks may be in a list, shape (n_tracks,), bool; all, by default.
     rows
         Which tracks these are, shape (n_rows,); all, by default.
 
@@ -170,6 +175,8 @@ def nearest_lists(
     if np.isnan(far).any():
         raise ValueError("distances are not all numbers")
     far[np.arange(len(query)), query] = np.inf
+    if candidates is not None:
+        far[:, ~np.asarray(candidates, dtype=bool)] = np.inf
     for group in apart:
         label = validate_labels(group, n_tracks)
         of_query = label[query][:, np.newaxis]
@@ -257,10 +264,26 @@ def chance_precision(labels: ArrayLike, apart: Sequence[ArrayLike] = ()) -> Floa
     ndarray
         Shape (n_tracks,); NaN for queries that are not judged.
     """
-    numbers = validate_labels(labels, len(np.asarray(labels)))
+    numbers = np.asarray(labels)
     # All that have any label may be in a list: as if they had the same.
     n_candidates = _n_alike(np.where(numbers < 0, -1, 0), apart)
     return _ratio(_n_alike(numbers, apart), n_candidates, n_candidates > 0)
+
+
+def best_precision(labels: ArrayLike, k: int, apart: Sequence[ArrayLike] = ()) -> FloatArray:
+    """Return the precision that each track's list of k has, if all that is alike comes first.
+
+    It is below 1 where fewer than k others have the label and may be in the list.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_tracks,); NaN for queries that are not judged.
+    """
+    numbers = np.asarray(labels)
+    n_candidates = _n_alike(np.where(numbers < 0, -1, 0), apart)
+    length = np.minimum(n_candidates, k)
+    return _ratio(np.minimum(_n_alike(numbers, apart), length), length, length > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.discovery.compared_spaces import BASELINE, EMBEDDING, SPACES, compared_spaces
+from tonotope.discovery.compared_spaces import BASELINE, EMBEDDING, compared_spaces
 from tonotope.discovery.judging import TrackLabels, judge_spaces
 from tonotope.discovery.metrics.neighbours import label_numbers
+from tonotope.discovery.space import SimilaritySpace
 from tonotope.errors import InputError
 from tonotope.models.cards import ModelCard
 from tonotope.models.encoder import Encoder
@@ -62,7 +63,7 @@ def judge_cache(
     split, part, seed
         Which clips, as for `choose_clips`.
     space
-        One of `SPACES`; all by default.
+        One of `tonotope.discovery.compared_spaces.SPACES`; all by default.
     k
         How long the lists are.
     on_progress
@@ -93,9 +94,11 @@ def judge_cache(
             "Name other --data, or --part all."
         )
     clips = [cache.clips[rows[0]] for rows in rows_of]
-    parts = _vectors(cache, Encoder(card), rows_of, on_progress)
+    vectors = _vectors(cache, Encoder(card), rows_of, on_progress)
+    fitted = SimilaritySpace({part: columns.shape[1] for part, columns in vectors.items()})
+    fitted.fit(np.hstack(list(vectors.values())))
     document = judge_spaces(
-        compared_spaces(parts, SPACES if space is None else [space]),
+        compared_spaces(fitted, vectors[EMBEDDING], space),
         _labels(clips),
         k=k,
         baseline=BASELINE,

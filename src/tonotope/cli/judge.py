@@ -1,0 +1,212 @@
+"""``tonotope judge``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.output import complain, print_json, say
+from tonotope.errors import InputError
+
+__all__ = ["judge"]
+
+
+def judge(
+    *,
+    data: str | None = None,
+    split: str | None = None,
+    part: Literal["test", "valid", "train", "all"] | None = None,
+    model: str | None = None,
+    space: str | None = None,
+    k: WholeNumber = 10,
+    seed: WholeNumber = 0,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge similarity spaces: whether near means alike, and whether all of the music is reached.
+
+    By a library's own tags or, with `--data`, by labelled clips.
+
+    Parameters
+    ----------
+    data
+        A spectrogram cache (see `tonotope prepare`), or a folder with a folder of audio for each
+        genre, in place of the library.
+    split
+        How the clips of `--data` are parted: official, random, kfold:K, artist:K, recording:K. By
+        default as they are parted themselves, if they are.
+    part
+        Which part of `--data` to judge by; by default the test part, or else the validation part,
+        or else all clips.
+    model
+        Whose embedding, with `--data`: a model's name, an .onnx file with its card beside it, or
+        the folder of a training run; by default the model that comes with Tonotope.
+    space
+        Judge one space only: cosine, or descriptors, embedding or both, each also with -corrected
+        after it. All by default.
+    k
+        How long the lists of neighbours are.
+    seed
+        Of random splits and of the intervals.
+    """
+    if data is None:
+        for name, value in (("split", split), ("part", part), ("model", model)):
+            if value is not None:
+                raise InputError(f"--{name} goes with --data: a library has been heard already.")
+        document = _of_library(library, space, k, seed)
+    elif library is not None:
+        raise InputError("a library or --data is judged, not both. Leave one out.")
+    else:
+        document = _of_data(Path(data), split, part, model, space, k, seed)
+    if json:
+        print_json(document)
+    else:
+        _print(document)
+    if document.get("leaky"):
+        complain(
+            "leaky: the model was trained on what it is judged by. See leaks (--json), or name a "
+            "--model that has not heard it."
+        )
+
+
+def _of_library(library: Path | None, space: str | None, k: int, seed: int) -> dict[str, Any]:
+    from tonotope.cli.progress import counting
+    from tonotope.session import Library
+
+    with Library(library) as opened, counting("Judging") as show:
+        return opened.judge(space=space, k=k, seed=seed, on_progress=show)
+
+
+def _of_data(
+    data: Path,
+    split: str | None,
+    part: str | None,
+    model: str | None,
+    space: str | None,
+    k: int,
+    seed: int,
+) -> dict[str, Any]:
+    from contextlib import ExitStack
+
+    from tonotope.cli.progress import counting, scanning
+    from tonotope.training.evaluation.data import opened_data
+    from tonotope.training.evaluation.spaces import judge_cache
+
+    with ExitStack() as stack:
+        with scanning() as show_scan:
+            opened = stack.enter_context(opened_data(data, show_scan))
+        with counting("Hearing clips") as show:
+            return judge_cache(
+                opened,
+                model=model,
+                split=split,
+                part=part,
+                space=space,
+                k=k,
+                seed=seed,
+                on_progress=show,
+            )
+
+
+def _print(document: dict[str, Any]) -> None:
+    if "data" in document:
+        say(f"{document['model']} on {document['data']}")
+        say(f"{document['protocol']}, part {document['part']}: {document['n']} tracks")
+    else:
+        say(f"{document['library']}: {document['n']} tracks")
+    known = (
+        f"{labels['n']} {name}{'s' * (labels['n'] != 1)} (of {labels['n_tracks']} tracks)"
+        for name, labels in document["labels"].items()
+    )
+    say(f"known: {', '.join(known)}")
+    for title, columns in _TABLES.items():
+        say("")
+        say(title.format(k=document["k"]))
+        rows = [{"space": "space"} | {name: name for name in columns}]
+        for space in document["spaces"]:
+            shown = space["space"] + " *" * space["is_default"]
+            rows.append({"space": shown} | {name: of(space) for name, of in columns.items()})
+        rows += _bounds(document, columns)
+        _print_table(rows)
+    say("")
+    if any(space["is_default"] for space in document["spaces"]):
+        say("* what answers you")
+    for note in document["notes"]:
+        say(note)
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
+    widths = {name: max(len(row.get(name, "")) for row in rows) for name in rows[0]}
+    for row in rows:
+        first, *others = (
+            f"{row.get(name, ''):{'<' if name == 'space' else '>'}{width}}"
+            for name, width in widths.items()
+        )
+        say(f"  {first}   {'   '.join(others)}".rstrip())
+
+
+def _bounds(document: dict[str, Any], columns: Iterable[str]) -> list[dict[str, str]]:
+    """Return rows of what no space could be better than, and of what chance has."""
+    tasks = {name: _TASK_OF[name] for name in columns if name in _TASK_OF}
+    return [
+        {"space": name} | {column: _share(document[key][task]) for column, task in tasks.items()}
+        for name, key in (("best possible", "best"), ("chance", "chance"))
+        if tasks
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _range(ends: list[float] | None) -> str:
+    return "-" if ends is None else f"{ends[0]:.1%} to {ends[1]:.1%}"
+
+
+def _of_task(task: str, key: str) -> Callable[[dict[str, Any]], str]:
+    return lambda space: _share((space[task] or {}).get(key))
+
+
+_TASK_OF = {
+    "by other artists": "genre_artist_filter",
+    "on other albums": "genre_artist_album_filter",
+    "of the genre": "genre",
+    "by the artist": "artist",
+    "on his other albums": "artist_album_filter",
+}
+# From the title of a table to its columns.
+_TABLES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
+    "Genre: of {k} neighbours, the share that is of the query's": {
+        "by other artists": _of_task("genre_artist_filter", "precision"),
+        "95% interval": lambda space: _range(space["precision_ci"]),
+        "nDCG": _of_task("genre_artist_filter", "ndcg"),
+        "on other albums": _of_task("genre_artist_album_filter", "precision"),
+        "of the genre": _of_task("genre", "precision"),
+        "judged by": lambda space: str((space["genre_artist_filter"] or {}).get("n", "-")),
+    },
+    "Artist: of {k} neighbours, the share that is by the query's": {
+        "by the artist": _of_task("artist", "precision"),
+        "nDCG": _of_task("artist", "ndcg"),
+        "on his other albums": _of_task("artist_album_filter", "precision"),
+    },
+    "Hubs: how unevenly tracks are spread over the lists, and what can be reached": {
+        "skewness": lambda space: _number(space["hubness"]["skewness"]),
+        "hubs": lambda space: _share(space["hubness"]["hub_share"]),
+        "fill": lambda space: _share(space["hubness"]["hub_occurrence"]),
+        "anti-hubs": lambda space: _share(space["hubness"]["antihub_share"]),
+        "Robin Hood": lambda space: _share(space["hubness"]["robin_hood"]),
+        "reached": lambda space: _share(space["reachability"]),
+        "connected": lambda space: _share(space["largest_component"]),
+    },
+    "Lists of other artists' tracks, and paths": {
+        "diversity": lambda space: _number(space["diversity"]),
+        "coverage": lambda space: _share(space["coverage"]),
+        "novelty": lambda space: _number(space["novelty_bits"]),
+    },
+}

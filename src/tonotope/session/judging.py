@@ -1,0 +1,99 @@
+"""A library's similarity space, judged by what its files are tagged with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tonotope.discovery.compared_spaces import BASELINE, compared_spaces
+from tonotope.discovery.judging import TrackLabels, judge_spaces
+from tonotope.discovery.metrics.neighbours import label_numbers
+from tonotope.errors import InputError, LibraryError
+from tonotope.library.catalogue import Catalogue
+from tonotope.library.genre_tags import genre_tags
+from tonotope.session.placed import Placed
+
+__all__ = ["judge_library"]
+
+
+def judge_library(
+    catalogue: Catalogue,
+    placed: Placed,
+    *,
+    space: str | None = None,
+    k: int = 10,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Judge a library's space, and those it is compared with.
+
+    Genre, artist and album are as tagged; what has no tag is not judged by it. Quadratic in the
+    number of tracks.
+
+    Parameters
+    ----------
+    catalogue, placed
+        The library.
+    space
+        One of `tonotope.discovery.compared_spaces.SPACES`; all by default.
+    k
+        How long the lists are.
+    seed
+        Of the intervals.
+    on_progress
+        Called with how many of how many lists are made.
+
+    Returns
+    -------
+    dict
+        Of `judge_spaces`, with ``"library"`` and ``"notes"``.
+
+    Raises
+    ------
+    InputError
+        If k is below 1, or there is no such space.
+    LibraryError
+        If the library has fewer than two tracks, or is damaged.
+    """
+    if k < 1:
+        raise InputError(f"lists cannot hold {k} tracks. Ask for at least 1: --k 10")
+    n_tracks = len(placed.tracks)
+    if n_tracks < 2:
+        raise LibraryError(
+            f"library '{catalogue.path}' has one track that can be compared: nothing has a "
+            "neighbour. Add some: tonotope scan FOLDER"
+        )
+    genres = genre_tags(catalogue)
+    tags = [genres.get(track.audio_id) for track in placed.tracks]
+    labels = TrackLabels(
+        genre=label_numbers(None if tag is None else tag.casefold() for tag in tags),
+        artist=label_numbers(facts.artist for facts in placed.facts),
+        album=label_numbers(facts.album for facts in placed.facts),
+    )
+    document = judge_spaces(
+        compared_spaces(placed.space, placed.embeddings, space),
+        labels,
+        k=k,
+        baseline=BASELINE,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    return {"library": str(catalogue.path), "notes": _notes(labels, k)} | document
+
+
+def _notes(labels: TrackLabels, k: int) -> list[str]:
+    n_tracks = len(labels.genre)
+    notes = []
+    if k >= n_tracks:
+        notes.append(f"Lists have {n_tracks - 1} tracks, not {k}: there are no more others.")
+    for name, of in (("genre", labels.genre), ("artist", labels.artist), ("album", labels.album)):
+        n_known = int((of >= 0).sum())
+        if not n_known:
+            notes.append(f"No track is tagged with its {name}: not measured by it.")
+        elif n_known < n_tracks:
+            notes.append(f"{n_tracks - n_known} of {n_tracks} tracks have no {name} tag.")
+        if n_known and len(np.unique(of[of >= 0])) == n_known:
+            notes.append(f"No two tracks share {name} tag: not measured by it.")
+    return notes
