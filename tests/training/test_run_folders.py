@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.full_disk import no_room
 from tonotope.errors import PathError
 from tonotope.training.curves import CURVES_FILE, PICTURE_FILE, draw_curves, write_curves
 from tonotope.training.loop import Epoch
 from tonotope.training.run_folders import CONFIG_FILE, claim, write_json
 
 EPOCH = Epoch(1, 1.5, 0.25, 1.25, 0.5, 1e-3, 99.0)
-
-
-@contextmanager
-def no_room() -> Iterator[None]:
-    """Let no file grow, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_curves_are_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_a_run_leaves_a_model_that_can_be_used(
     made = network.card.document["made"]
     assert made["int8"]["largest_difference"] < 0.2
     assert (tmp_path / "run" / made["int8"]["file"]).exists()
+    assert not list((tmp_path / "run").rglob("tensorboard"))  # nobody asked for it
     assert (tmp_path / "run" / "member-1" / "curves.png").read_bytes().startswith(b"\x89PNG")
     rows = (tmp_path / "run" / "member-2" / "curves.csv").read_text().splitlines()
     assert rows[0].startswith("epoch,train_loss,train_accuracy,valid_loss")
@@ -176,7 +177,7 @@ def test_folds_are_averaged(tonotope: Command, cache: Path, tmp_path: Path) -> N
     ("arguments", "reason"),
     [
         (["--freeze"], "say which, with --from"),
-        (["--model", "svm", "--freeze"], "learns without --from, --freeze"),
+        (["--model", "svm", "--freeze"], "learns without --from, --freeze, --tensorboard"),
         (["--model", "svm", "--set", "epochs=3"], "learns without epochs"),
         (["--from", "nowhere"], "cannot begin with 'nowhere'"),
         (["--split", ","], "name one way to split"),

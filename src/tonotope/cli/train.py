@@ -33,6 +33,7 @@ def train(
     allow_leaks: Annotated[bool, Parameter(negative="")] = False,
     device: str | None = None,
     threads: WholeNumber | None = None,
+    tensorboard: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
     describe: Annotated[bool, Parameter(negative="")] = False,
     json: JsonOption = False,
@@ -79,6 +80,8 @@ def train(
         auto, cpu, cuda or mps.
     threads
         Of the processor; on one, two runs are equal to the bit.
+    tensorboard
+        Keep a log for TensorBoard in the run's folder; needs the extra tensorboard.
     out
         The run's folder; by default one of its own among the user's data.
     describe
@@ -110,8 +113,8 @@ def train(
     cache = open_cache(data)
     if is_classical(name):
         told = {option for layer in layers for option in layer} - {"model", "seed"}
-        if told or freeze or initial is not None:
-            word = sorted(told)[0] if told else "--from, --freeze"
+        if told or freeze or tensorboard or initial is not None:
+            word = sorted(told)[0] if told else "--from, --freeze, --tensorboard"
             raise InputError(f"{name} learns without {word}: that is for networks. Leave it out.")
         result = run_classical(
             name, cache, hows, features=features or "mfcc", seed=_seed(layers), folder=out,
@@ -125,7 +128,7 @@ def train(
         resolved = resolve_config(*layers)
         if freeze and initial is None:
             raise InputError("--freeze leaves weights as they are: say which, with --from RUN.")
-        options = RunOptions(data, allow_leaks, initial, freeze)
+        options = RunOptions(data, allow_leaks, initial, freeze, tensorboard)
         with training() as show:
             result = run_splits(resolved, cache, hows, out, options, show=show)
     if not result:

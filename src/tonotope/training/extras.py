@@ -15,8 +15,12 @@ _TITLES = {
     "onnx": "onnx",
     "skl2onnx": "skl2onnx",
     "sklearn": "scikit-learn",
+    "tensorboard": "TensorBoard",
     "torch": "PyTorch",
 }
+
+# The extra that each is in, if it is not the one of all training.
+_EXTRAS = {"tensorboard": "tensorboard"}
 
 
 def require(module: str, what: str = "this") -> ModuleType:
@@ -41,5 +45,5 @@ def require(module: str, what: str = "this") -> ModuleType:
             raise
         raise InputError(
             f"{what} needs {_TITLES.get(module, module)}, which is not installed. "
-            "Install it with: pip install 'tonotope[train]'"
+            f"Install it with: pip install 'tonotope[{_EXTRAS.get(module, 'train')}]'"
         ) from None

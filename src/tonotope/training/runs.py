@@ -8,14 +8,15 @@ runs), ``checkpoint.pt``, ``model.onnx`` and ``model-int8.onnx`` with their card
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tonotope.errors import InputError
 from tonotope.features.stft import Float32Array
@@ -36,7 +37,9 @@ from tonotope.training.evaluation.calibration import (
 from tonotope.training.evaluation.evaluate import Predictions, evaluate
 from tonotope.training.evaluation.provenance import knows_its_training
 from tonotope.training.evaluation.together import together
+from tonotope.training.event_log import EventLog
 from tonotope.training.export import export_int8, export_onnx, hear
+from tonotope.training.extras import require
 from tonotope.training.listener import Listener
 from tonotope.training.loop import Epoch, Run, train
 from tonotope.training.parting import Source, data_digest, judged_part, parted
@@ -68,12 +71,15 @@ class RunOptions:
         A run's folder or checkpoint, whose weights are begun with.
     frozen
         Train the head alone.
+    tensorboard
+        Keep a log for TensorBoard.
     """
 
     data: str
     allow_leaks: bool = False
     initial: Path | None = None
     frozen: bool = False
+    tensorboard: bool = False
 
 
 def run_splits(
@@ -117,8 +123,11 @@ def run_splits(
         If a split leaks and that is not allowed, or it would be judged by what the weights begun
         with were trained on: before anything is trained.
     InputError
-        If the folder has a run that was told something else.
+        If the folder has a run that was told something else, or TensorBoard is wanted and not
+        installed.
     """
+    if options.tensorboard:
+        require("tensorboard", "--tensorboard")
     source = None
     if options.initial is not None:
         source = source_of(options.initial)
@@ -198,27 +207,44 @@ def _run(
     members = []
     for member in range(config.members):
         where = folder if config.members == 1 else folder / f"member-{member + 1}"
-
-        def follow(history: Sequence[Epoch], total: int, where: Path = where) -> None:
-            show(split.name, history[-1], total)
-            write_curves(where, history)
-            draw_curves(where, history)
-
-        run = train(
-            replace(config, seed=config.seed + member),
-            cache,
-            replace(split, parts=parts),
-            where,
-            vary=compose(config.augment),
-            initial=None if options.initial is None else weights_of(options.initial, member + 1),
-            frozen=options.frozen,
-            on_epoch=follow,
-            on_batch=on_batch,
-        )
+        with _history_kept(where, split.name, show, options) as on_epoch:
+            run = train(
+                replace(config, seed=config.seed + member),
+                cache,
+                replace(split, parts=parts),
+                where,
+                vary=compose(config.augment),
+                initial=_initial(options, member),
+                frozen=options.frozen,
+                on_epoch=on_epoch,
+                on_batch=on_batch,
+            )
         members.append(run)
     if not is_first_process():
         return {}
     return _finish(config, cache, replace(split, parts=parts), folder, options, source, members)
+
+
+@contextmanager
+def _history_kept(
+    folder: Path, split: str, show: Show, options: RunOptions
+) -> Iterator[Callable[[Sequence[Epoch], int], None]]:
+    """Give what shows and writes a run's history after each epoch."""
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(EventLog(folder))) if options.tensorboard else None
+
+        def keep(history: Sequence[Epoch], total: int) -> None:
+            show(split, history[-1], total)
+            write_curves(folder, history)
+            draw_curves(folder, history)
+            if log is not None:
+                log.write(history)
+
+        yield keep
+
+
+def _initial(options: RunOptions, member: int) -> dict[str, Tensor] | None:
+    return None if options.initial is None else weights_of(options.initial, member + 1)
 
 
 def _finish(
