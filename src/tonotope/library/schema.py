@@ -134,7 +134,7 @@ _MIGRATIONS: tuple[str, ...] = (
         played_at INTEGER NOT NULL,
         is_skip INTEGER NOT NULL,
         n INTEGER NOT NULL,
-        UNIQUE (listener_id, song_id, played_at, is_skip)
+        UNIQUE (song_id, listener_id, played_at, is_skip)
     ) STRICT;
     CREATE TABLE play_sources (
         import_id INTEGER NOT NULL REFERENCES play_imports (id),
