@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.session.locating import locate
 from tonotope.session.placed import Placed, facts_of, place_tracks
+
+if TYPE_CHECKING:
+    from tonotope.discovery.groups import Method
+    from tonotope.session.groups import Groups
 
 __all__ = ["Library", "SimilarTrack", "SimilarTracks"]
 
@@ -277,6 +281,27 @@ class Library:
 
         return judge_library(
             self._catalogue, self._space, space=space, k=k, seed=seed, on_progress=on_progress
+        )
+
+    def clusters(
+        self,
+        *,
+        k: int | Literal["auto"] | None = None,
+        method: Method | None = None,
+        space: Literal["embedding", "all"] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Groups:
+        """Return the groups that the tracks fall into; see `session.groups.group_library`."""
+        from tonotope.session.groups import group_library
+
+        return group_library(
+            self._catalogue,
+            self._space,
+            self._versions,
+            k=k,
+            method=method,
+            space=space,
+            on_progress=on_progress,
         )
 
     @property
