@@ -14,7 +14,7 @@ import pytest
 from support.libraries import RATE_HZ, alter, write
 from tonotope import Library
 from tonotope.errors import DecodeError, InputError, LibraryError, PathError, TrackNotFoundError
-from tonotope.features.moments import STATISTICS
+from tonotope.features.tables import family_columns
 from tonotope.library.catalogue import LibraryStatus
 from tonotope.library.lock import scan_lock
 from tonotope.library.summary import ScanProgress
@@ -250,13 +250,32 @@ def test_a_library_of_another_version(copy: Path, music: Path) -> None:
         library.similar(music / "0.flac")
 
 
-def test_what_is_not_compared_may_be_of_another_version(copy: Path, music: Path) -> None:
+def test_only_what_this_version_made_is_compared(copy: Path, music: Path) -> None:
+    alter(copy, "UPDATE family_rows SET version = 0 WHERE family = 'level' AND track_id = 2")
     with Library(copy) as library:
-        before = library.similar(music / "0.flac")
+        assert library.status().out_of_date == 1
+        assert len(library.similar(music / "0.flac").neighbours) == N_TRACKS - 2
     alter(copy, "UPDATE family_rows SET version = 0 WHERE family = 'level'")
+    with Library(copy) as library, pytest.raises(LibraryError, match="by another version"):
+        library.similar(music / "0.flac")
+
+
+def test_a_track_without_a_key_or_a_loudness_is_compared_by_the_rest(
+    copy: Path, music: Path
+) -> None:
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        for family, column in (("level", "loudness_range_lu"), ("harmony", "key_is_major")):
+            start = 4 * family_columns(family).index(column)
+            connection.execute(
+                "UPDATE family_rows SET numbers = CAST(substr(numbers, 1, ?) || x'0000c07f' ||"
+                " substr(numbers, ?) AS BLOB) WHERE track_id < 4 AND family = ?",
+                (start, start + 5, family),
+            )
     with Library(copy) as library:
-        assert library.status().out_of_date == N_TRACKS
-        assert library.similar(music / "0.flac") == before
+        found = library.similar(music / "0.flac", n=N_TRACKS)
+        places = library._space.places
+    assert len(found.neighbours) == N_TRACKS - 1
+    assert np.isfinite(places).all()
 
 
 def test_a_track_heard_on_the_spot_lies_where_the_library_has_it(
@@ -272,13 +291,16 @@ def test_a_track_heard_on_the_spot_lies_where_the_library_has_it(
 
 def test_what_tracks_are_compared_by() -> None:
     columns = similarity_columns()
-    assert len(columns.names) == 46 * 7 + 1
-    assert columns.families == ("timbre", "harmony", "rhythm")
-    assert columns.names[0] == "mfcc_01_mean"
-    assert columns.names[20 * 7] == "chroma_stft_01_mean"
-    assert columns.names[32 * 7] == "spectral_contrast_01_db_mean"
-    assert columns.names[-8:-1] == tuple(f"onset_strength_db_{s}" for s in STATISTICS)
-    assert columns.names[-1] == "tempo_bpm"
+    assert len(columns.names) == len(set(columns.names)) == 299
+    assert columns.families == ("timbre", "harmony", "rhythm", "level")
+    assert {
+        name for name, sure in zip(columns.names, columns.is_sure, strict=True) if not sure
+    } == {
+        "key_is_major",
+        "integrated_loudness_lufs",
+        "loudness_range_lu",
+        "dynamic_complexity_db",
+    }
 
 
 # Its state

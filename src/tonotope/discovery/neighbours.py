@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.discovery.distances import distances_to
 from tonotope.discovery.recordings import ChosenTracks, TrackFacts, same_recording
-from tonotope.discovery.space import distances_to
 
 __all__ = ["Neighbour", "nearest"]
 
@@ -30,6 +30,7 @@ def nearest(
     query_facts: TrackFacts,
     *,
     n: int,
+    distances: NDArray[np.float32] | None = None,
     exclude: Collection[int] = (),
     max_per_artist: int | None = None,
     max_per_album: int | None = None,
@@ -49,24 +50,29 @@ def nearest(
         What is asked for, shape (n_columns,).
     n
         How many to return, at most.
+    distances
+        Of each track from what is asked for, by which they are ranked, shape (n_tracks,):
+        corrected ones, say; Euclidean by default. Between equals, and whether two tracks are one
+        recording, the Euclidean distance decides.
     exclude
         Rows that are no answer: those of the query itself. Other encodings of the query's
         recording, and of a recording already in the list, are left out by themselves.
     max_per_artist, max_per_album
         How many of the answers may share an artist or an album; None for any number.
     """
-    distances = distances_to(places, query)
+    apart = distances_to(places, query)
+    if distances is None:
+        distances = apart
     excluded = set(exclude)
     found: list[Neighbour] = []
     chosen = ChosenTracks(places, facts)
     artists: Counter[Hashable | None] = Counter()
     albums: Counter[Hashable | None] = Counter()
-    for index in np.argsort(distances, kind="stable").tolist():
+    for index in np.lexsort((apart, distances)).tolist():
         if len(found) == n:
             break
         track = facts[index]
-        distance = float(distances[index])
-        if index in excluded or same_recording(distance, track, query_facts):
+        if index in excluded or same_recording(float(apart[index]), track, query_facts):
             continue
         if _is_full(artists, track.artist, max_per_artist):
             continue
@@ -75,7 +81,7 @@ def nearest(
         if chosen.hold_copy_of(index):
             continue
         chosen.add(index)
-        found.append(Neighbour(index, distance))
+        found.append(Neighbour(index, float(distances[index])))
         artists[track.artist] += 1
         albums[track.album] += 1
     return found

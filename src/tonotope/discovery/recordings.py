@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.discovery.space import distances_to
+from tonotope.discovery.distances import distances_to
 
 __all__ = ["ChosenTracks", "TrackFacts", "same_recording"]
 

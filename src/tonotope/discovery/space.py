@@ -1,108 +1,449 @@
 """The space in which near means alike.
 
-A track is described by two blocks of numbers: the summary of its descriptors and the network's
-embedding. Every column is standardised over the library, so that hertz do not outweigh decibels;
-each block is then scaled by its width, so that both have the same say, or as much as their
-weights give them, however many columns they have. Distances are Euclidean. Two tracks picked at
-random are about 1.4 apart.
+A track is described by named parts: the learned embedding, timbre, harmony, rhythm, and loudness
+and dynamics. In each part every column is standardised robustly over the library (median and
+interquartile range; outliers are bounded), so that hertz do not outweigh decibels; the part is
+projected onto its principal axes, which keeps its distances and makes questions fast; and it is
+scaled to have as much say as its weight gives it, however many columns it has. Distances are
+Euclidean. Two tracks picked at random are about 1.4 apart.
+
+Rankings use distances that are corrected for hubness, see `tonotope.discovery.hubness`.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SimilaritySpace"]
+from tonotope.discovery.distances import Float32Array, distances_between, distances_to
+from tonotope.discovery.estimator import Estimator, check_vectors
+from tonotope.discovery.hubness import HubnessCorrection, correction_of
 
-Float32Array = NDArray[np.float32]
+__all__ = ["PARTS", "PRESETS", "SimilaritySpace", "distances_to", "weights_of"]
+
+PARTS = ("embedding", "timbre", "harmony", "rhythm", "dynamics")
+"""The parts that a track is described by."""
+
+PRESETS: Mapping[str, Mapping[str, float]] = {
+    name: dict(zip(PARTS, weights, strict=True))
+    for name, weights in {
+        "balanced": (0.60, 0.16, 0.08, 0.10, 0.06),
+        "timbre": (0.20, 0.65, 0.05, 0.05, 0.05),
+        "rhythm": (0.20, 0.05, 0.05, 0.65, 0.05),
+        "mood": (0.30, 0.10, 0.20, 0.20, 0.20),
+        "harmony": (0.20, 0.05, 0.65, 0.05, 0.05),
+    }.items()
+}
+"""How much say each part has, by the name of the preset."""
 
 # One absurd number (the kurtosis of a track with one click) must not outweigh all others.
 _LARGEST_DEVIATION = 3.0
+# Interquartile range of a normal distribution, in deviations.
+_QUARTILES_APART = 1.349
+# Medians and axes are learned from no more tracks than these.
+_SAMPLE_TRACKS = 20_000
+_BLOCK_TRACKS = 4096
+_BLOCK_DISTANCES = 1 << 22
+
+# Onto how many principal axes a part is projected: these keep its neighbours.
+_AXES: Mapping[str, int] = {
+    "embedding": 64, "timbre": 48, "harmony": 16, "rhythm": 16, "dynamics": 8
+}  # fmt: skip
+_AXES_OF_OTHERS = 128
 
 
-class SimilaritySpace:
-    """Standardises vectors so that Euclidean distance means dissimilarity.
+def weights_of(
+    weights: str | Mapping[str, float], parts: Collection[str] = PARTS
+) -> dict[str, float]:
+    """Return how much say each part has; all say together is 1.
 
     Parameters
     ----------
-    block_sizes
-        How many columns each kind of description has.
-    block_weights
-        How much say each kind has in squared distances, one against another; equal by default.
+    weights
+        The name of one of the `PRESETS`, in which a part that it does not know counts 1; or
+        numbers by part, in which a part that is not named does not count.
+    parts
+        Those there are.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset or part, or a number is below 0 or none is above.
+    """
+    if isinstance(weights, str):
+        if weights not in PRESETS:
+            raise ValueError(f"no weights are called {weights!r}. There are: {', '.join(PRESETS)}.")
+        given = {part: PRESETS[weights].get(part, 1.0) for part in parts}
+    else:
+        unknown = [part for part in weights if part not in parts]
+        if unknown:
+            raise ValueError(f"no part is called {unknown[0]!r}. There are: {', '.join(parts)}.")
+        given = {part: float(weights.get(part, 0.0)) for part in parts}
+    total = sum(given.values())
+    if not all(0 <= weight < np.inf for weight in given.values()) or not 0 < total < np.inf:
+        shown = ", ".join(f"{part}={weight:g}" for part, weight in given.items())
+        raise ValueError(f"weights cannot be {shown}: none below 0, and one at least above.")
+    return {part: weight / total for part, weight in given.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """How the columns of one part become places, before they are weighted.
 
     Attributes
     ----------
-    mean_, scale_
-        What `transform` takes off and divides by, shape (n_columns,), float32.
+    median, spread, mean
+        Of each column; the mean is that of the standardised column. Shape (n_columns,).
+    axes
+        Shape (n_columns, n_axes); None where the columns stay as they are.
+    deviation
+        How far tracks are from the middle, in the mean square; 0 if all are alike.
+    """
+
+    median: Float32Array
+    spread: Float32Array
+    mean: Float32Array
+    axes: Float32Array | None
+    deviation: float
+
+    @classmethod
+    def of(cls, vectors: Float32Array, n_axes: int) -> _Part:
+        """Learn from some tracks' columns, shape (n_tracks, n_columns)."""
+        median, spread = _middle_and_spread(vectors)
+        standard = _standardised(vectors, median, spread)
+        mean = standard.mean(axis=0, dtype=np.float64).astype(np.float32)
+        standard -= mean
+        axes = None
+        if n_axes < standard.shape[1]:
+            axes = _principal_axes(standard, n_axes)
+            standard = standard @ axes
+        deviation = float(np.sqrt(np.square(standard).sum(axis=1).mean(dtype=np.float64)))
+        return cls(median, spread, mean, axes, deviation)
+
+    @property
+    def n_axes(self) -> int:
+        return int(len(self.mean) if self.axes is None else self.axes.shape[1])
+
+    def project(self, vectors: Float32Array) -> Float32Array:
+        """Return where tracks lie, shape (n_tracks, n_axes); on average 1 from the middle."""
+        standard = _standardised(vectors, self.median, self.spread)
+        standard -= self.mean
+        places = standard if self.axes is None else standard @ self.axes
+        places *= np.float32(1 / self.deviation if self.deviation > 0 else 0)
+        return places
+
+
+class SimilaritySpace(Estimator):
+    """Places vectors so that Euclidean distance means dissimilarity, and finds neighbours.
+
+    An estimator by scikit-learn's contract. What is not finite (the key of what has none) is
+    taken for the middle of the library, and so moves no track.
+
+    Parameters
+    ----------
+    parts
+        How many columns of a vector each part has, in their order; by default all are one part.
+    weights
+        How much say each part has in squared distances, see `weights_of`.
+    correction
+        What mends hubness, one of `tonotope.discovery.hubness.CORRECTIONS`; None for nothing.
+    seed
+        Draws the tracks that medians, axes and usual distances are learned from, where there are
+        too many to learn from all.
+
+    Attributes
+    ----------
+    parts_
+        The columns of a place that each part has, by its name.
+    weights_
+        The say of each part; together 1.
+    places_
+        Of the library, shape (n_tracks, n_axes), float32; what was added comes last.
+    column_weights_
+        What `learn` multiplied the squared differences by, shape (n_axes,); 1 before.
+    correction_
+        The fitted `HubnessCorrection`, or None.
     """
 
     def __init__(
-        self, block_sizes: tuple[int, ...], block_weights: tuple[float, ...] | None = None
+        self,
+        parts: Mapping[str, int] | None = None,
+        weights: str | Mapping[str, float] = "balanced",
+        correction: str | None = "mutual_proximity",
+        seed: int = 0,
     ) -> None:
-        self.block_sizes = block_sizes
-        self.block_weights = block_weights
+        self.parts = parts
+        self.weights = weights
+        self.correction = correction
+        self.seed = seed
 
-    def fit(self, vectors: Float32Array) -> Self:
-        """Learn the columns' means and spreads.
+    places_: Float32Array
+    correction_: HubnessCorrection | None
+    _norms: Float32Array
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the space from a library, and place it.
 
         Parameters
         ----------
-        vectors
-            One row per track, shape (n_tracks, n_columns), finite; at least one row.
+        X
+            One row per track, shape (n_tracks, n_columns); at least one row.
+        y
+            Ignored.
+
+        Raises
+        ------
+        ValueError
+            If the vectors are none, or parts, weights or correction do not fit.
         """
-        self._check(vectors)
-        if len(vectors) == 0:
-            raise ValueError("a similarity space needs at least one vector")
-        mean = vectors.mean(axis=0, dtype=np.float64)
-        spread = vectors.std(axis=0, dtype=np.float64)
-        # A column that never changes says nothing; what differs from it later still counts little.
-        spread[spread <= np.maximum(1e-6 * np.abs(mean), 1e-12)] = np.inf
-        divisors = self._divisors()
-        self.mean_: Float32Array = mean.astype(np.float32)
-        self.scale_: Float32Array = (spread * divisors).astype(np.float32)
-        self._limit = (_LARGEST_DEVIATION / divisors).astype(np.float32)
+        vectors = check_vectors(X, name=type(self).__name__)
+        columns = self._columns(vectors.shape[1])
+        self.weights_ = weights_of(self.weights, columns)
+        sample = vectors
+        if len(vectors) > _SAMPLE_TRACKS:
+            rng = np.random.default_rng(self.seed)
+            sample = vectors[np.sort(rng.choice(len(vectors), _SAMPLE_TRACKS, replace=False))]
+        self._columns_of_part = columns
+        self._fitted = {
+            name: _Part.of(sample[:, of_part], _AXES.get(name, _AXES_OF_OTHERS))
+            for name, of_part in columns.items()
+        }
+        ends = np.cumsum([part.n_axes for part in self._fitted.values()]).tolist()
+        self.parts_ = {
+            name: slice(end - part.n_axes, end)
+            for (name, part), end in zip(self._fitted.items(), ends, strict=True)
+        }
+        self.column_weights_ = np.ones(ends[-1], np.float32)
+        self.n_features_in_ = vectors.shape[1]
+        self._settle(self._place(vectors))
         return self
 
-    def transform(self, vectors: Float32Array) -> Float32Array:
-        """Return the place of each vector in the space, same shape, float32."""
-        self._check(vectors)
-        places: Float32Array = (vectors - self.mean_) / self.scale_
-        return np.clip(places, -self._limit, self._limit, out=places)
+    def transform(self, X: Any) -> Float32Array:
+        """Return the place of each vector in the space, shape (n, n_axes), float32."""
+        return self._place(self._vectors(X))
 
-    def fit_transform(self, vectors: Float32Array) -> Float32Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Float32Array:
         """Fit to vectors and return their places."""
-        return self.fit(vectors).transform(vectors)
+        return self.fit(X).places_
 
-    def _divisors(self) -> NDArray[np.float64]:
-        """Return by what each standardised column is divided for its block to have its say."""
-        weights = np.asarray(self.block_weights or np.ones(len(self.block_sizes)), np.float64)
-        if weights.shape != (len(self.block_sizes),) or not (weights > 0).all():
+    def add(self, X: Any) -> Float32Array:
+        """Place further tracks behind those of the library, and return their places.
+
+        Nothing is learned anew: all other places and distances stay what they are.
+        """
+        places = self.transform(X)
+        self.places_ = np.concatenate([self.places_, places])
+        self._norms = np.concatenate([self._norms, np.einsum("ij,ij->i", places, places)])
+        if self.correction_ is not None:
+            self.correction_.add(places)
+        return places
+
+    def learn(self, groups: Sequence[Collection[int]], *, trust: float = 1.0) -> Self:
+        """Adapt distances to tracks that belong together, and place the library accordingly.
+
+        See `tonotope.discovery.metric_learning`. What was learned before is forgotten.
+
+        Parameters
+        ----------
+        groups
+            Rows of the library: those of a group belong together.
+        trust
+            How far the weights may leave what was set, see `learn_metric`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
+        from tonotope.discovery.metric_learning import learn_metric
+
+        self._refuse_unfitted()
+        places = (self.places_ / np.sqrt(self.column_weights_)).astype(np.float32)
+        metric = learn_metric(places, self.parts_, groups, trust=trust, seed=self.seed)
+        self.column_weights_ = metric.column_weights
+        places *= np.sqrt(metric.column_weights)
+        self._settle(places)
+        return self
+
+    # Asking
+
+    def distances_from(self, place: Float32Array) -> Float32Array:
+        """Return the corrected distance of every track to a place.
+
+        Parameters
+        ----------
+        place
+            Of a track in the library or outside, shape (n_axes,).
+
+        Returns
+        -------
+        ndarray
+            Shape (n_tracks,), float32. With the usual correction from 0 to 1: 0.02 says that,
+            of two tracks that are not alike, one pair in fifty is so near as seen from either.
+        """
+        self._refuse_unfitted()
+        query = np.asarray(place, np.float32)[np.newaxis]
+        corrected: Float32Array = self._corrected(
+            distances_between(query, self.places_, self._norms)
+        )[0]
+        return corrected
+
+    def kneighbors(
+        self, X: Any = None, n_neighbors: int = 10, return_distance: bool = True
+    ) -> tuple[Float32Array, NDArray[np.intp]] | NDArray[np.intp]:
+        """Return the nearest tracks of the library, the nearest first.
+
+        Parameters
+        ----------
+        X
+            Vectors of what is asked for, shape (n_queries, n_columns); by default each track of
+            the library, which then is no answer to itself.
+        n_neighbors
+            How many.
+        return_distance
+            Whether to return distances, too.
+
+        Returns
+        -------
+        distances : ndarray
+            Corrected, shape (n_queries, n_neighbors), float32.
+        indices : ndarray
+            Rows of the library, same shape.
+
+        Raises
+        ------
+        ValueError
+            If the library has fewer tracks.
+        """
+        self._refuse_unfitted()
+        queries = self.places_ if X is None else self.transform(X)
+        n_others = len(self.places_) - (X is None)
+        if not 0 < n_neighbors <= n_others:
             raise ValueError(
-                f"block_weights are {self.block_weights}, expected {len(self.block_sizes)} "
-                "positive numbers"
+                f"n_neighbors is {n_neighbors}, expected 1 to {n_others}: so many tracks there are."
             )
-        shares = weights / weights.sum()
-        widths = np.asarray(self.block_sizes, np.float64)
-        divisors: NDArray[np.float64] = np.sqrt(np.repeat(widths / shares, self.block_sizes))
-        return divisors
+        distances = np.empty((len(queries), n_neighbors), np.float32)
+        indices = np.empty((len(queries), n_neighbors), np.intp)
+        size = max(1, _BLOCK_DISTANCES // len(self.places_))
+        for start in range(0, len(queries), size):
+            block = slice(start, min(start + size, len(queries)))
+            rows = np.arange(block.start, block.stop) if X is None else None
+            apart = distances_between(queries[block], self.places_, self._norms)
+            corrected = self._corrected(apart, rows)
+            if rows is not None:
+                corrected[np.arange(len(rows)), rows] = np.inf
+            indices[block] = _lowest(corrected, n_neighbors)
+            distances[block] = np.take_along_axis(corrected, indices[block], axis=1)
+        return (distances, indices) if return_distance else indices
 
-    def _check(self, vectors: Float32Array) -> None:
-        if vectors.ndim != 2 or vectors.shape[1] != sum(self.block_sizes):
+    def contributions(self, a: Float32Array, b: Float32Array) -> dict[str, float]:
+        """Return the share of each part in the squared distance of two places.
+
+        Together they are 1, or all 0 where the places are one.
+        """
+        squares = np.square(a.astype(np.float64) - b)
+        total = squares.sum() or 1.0
+        return {name: float(squares[part].sum() / total) for name, part in self.parts_.items()}
+
+    # Within
+
+    def _columns(self, n_columns: int) -> dict[str, slice]:
+        widths = {"all": n_columns} if self.parts is None else dict(self.parts)
+        if sum(widths.values()) != n_columns or min(widths.values(), default=0) < 1:
+            raise ValueError(f"vectors have {n_columns} columns, and parts are {widths}.")
+        ends = np.cumsum(list(widths.values())).tolist()
+        return {
+            name: slice(end - width, end)
+            for (name, width), end in zip(widths.items(), ends, strict=True)
+        }
+
+    def _vectors(self, X: Any) -> Float32Array:
+        self._refuse_unfitted()
+        vectors = check_vectors(X, name=type(self).__name__)
+        if vectors.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"vectors have shape {vectors.shape}, expected (n, {sum(self.block_sizes)})"
+                f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
             )
+        return vectors
+
+    def _place(self, vectors: Float32Array) -> Float32Array:
+        places = np.empty((len(vectors), len(self.column_weights_)), np.float32)
+        factors = np.sqrt(self.column_weights_)
+        for start in range(0, len(vectors), _BLOCK_TRACKS):
+            rows = slice(start, start + _BLOCK_TRACKS)
+            for name, columns in self.parts_.items():
+                projected = self._fitted[name].project(vectors[rows, self._columns_of_part[name]])
+                places[rows, columns] = projected * np.float32(np.sqrt(self.weights_[name]))
+            places[rows] *= factors
+        return places
+
+    def _settle(self, places: Float32Array) -> None:
+        """Take these for the library's places."""
+        self.places_ = places
+        self._norms = np.einsum("ij,ij->i", places, places)
+        self.correction_ = None
+        if self.correction is not None:
+            self.correction_ = correction_of(self.correction)(seed=self.seed).fit(places)
+
+    def _corrected(
+        self, distances: Float32Array, rows: NDArray[np.intp] | None = None
+    ) -> Float32Array:
+        if self.correction_ is None:
+            return distances
+        return self.correction_.correct(distances, rows)
 
 
-def distances_to(places: Float32Array, query: Float32Array) -> Float32Array:
-    """Return the Euclidean distance of each place to one, shape (n_tracks,).
+def _middle_and_spread(vectors: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Return the columns' medians and robust deviations; infinite where a column says nothing."""
+    median = np.zeros(vectors.shape[1], np.float32)
+    spread = np.full(vectors.shape[1], np.inf, np.float32)
+    for column, values in enumerate(vectors.T):
+        known = values[np.isfinite(values)].astype(np.float64)
+        if len(known) == 0:
+            continue
+        low, median[column], high = np.percentile(known, [25, 50, 75])
+        # Below float32's resolution a spread is rounding, and dividing by it makes noise.
+        least = np.maximum(1e-6 * np.abs(known).max(), 1e-12)
+        deviation = (high - low) / _QUARTILES_APART
+        if deviation <= least:
+            deviation = known.std()  # half of the tracks or more have one value
+        if deviation > least:
+            spread[column] = deviation
+    return median, spread
 
-    Exact, by differences: the expansion into squares and products loses all digits where two
-    tracks are nearly the same.
-    """
-    result = np.empty(len(places), dtype=np.float32)
-    for start in range(0, len(places), 4096):  # the differences stay in the cache
-        difference = places[start : start + 4096] - query
-        result[start : start + 4096] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
-    return result
+
+def _standardised(
+    vectors: Float32Array, median: Float32Array, spread: Float32Array
+) -> Float32Array:
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        standard: Float32Array = (vectors - median) / spread
+    standard[~np.isfinite(vectors)] = 0
+    return np.clip(standard, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=standard)
+
+
+def _principal_axes(centred: Float32Array, n_axes: int) -> Float32Array:
+    """Return the axes along which tracks differ most, shape (n_columns, n_axes), orthonormal."""
+    covariance = (centred.T @ centred).astype(np.float64) / len(centred)
+    _, vectors = np.linalg.eigh(covariance)
+    axes = vectors[:, : -n_axes - 1 : -1]
+    # An axis has no direction; the same library should give the same places everywhere.
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(n_axes)]
+    return np.ascontiguousarray(axes * np.sign(largest), np.float32)
+
+
+def _lowest(distances: Float32Array, n: int) -> NDArray[np.intp]:
+    """Return where the lowest of each row are, ascending; the first of equals first."""
+    if n < distances.shape[1]:
+        some = np.sort(np.argpartition(distances, n - 1, axis=1)[:, :n], axis=1)
+    else:
+        some = np.tile(np.arange(n), (len(distances), 1))
+    order = np.argsort(np.take_along_axis(distances, some, axis=1), axis=1, kind="stable")
+    indices: NDArray[np.intp] = np.take_along_axis(some, order, axis=1)
+    return indices

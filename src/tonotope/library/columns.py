@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,15 @@ class RowColumns:
     names
         Columns of any `tonotope.features.tables.FAMILIES`, in any order; at least one. Estimates
         are no family's: they are made of all of them.
+    may_lack
+        Those of them that may be NaN, as there may be no answer to them.
 
     Attributes
     ----------
     names
         The columns.
+    is_sure
+        Whether each of them has to be a number, shape (n_names,).
     families
         Those whose rows are needed.
 
@@ -36,8 +40,9 @@ class RowColumns:
         If a column is no family's.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, may_lack: Collection[str] = ()) -> None:
         self.names = tuple(names)
+        self.is_sure = np.array([name not in may_lack for name in self.names])
         place_of = {
             column: (family, place)
             for family in FAMILIES

@@ -92,5 +92,4 @@ def listen(placed: Placed, path: str) -> tuple[Track, NDArray[np.float32]]:
             release_id=tags.musicbrainz_release_id,
         ),
     )
-    vector = np.concatenate([columns.of(analysis.rows), analysis.embedding])
-    return track, placed.space.transform(vector[np.newaxis])[0]
+    return track, placed.place_of(columns.of(analysis.rows), analysis.embedding)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,36 +13,14 @@ from tonotope.discovery import SimilaritySpace, TrackFacts
 from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue, Track
 from tonotope.library.versions import Versions
+from tonotope.session.descriptions import describe, similarity_columns, widths_of_parts
 
 if TYPE_CHECKING:
-    from tonotope.library.columns import RowColumns
+    from tonotope.library.catalogue import TrackTable
 
 __all__ = ["Placed", "facts_of", "place_tracks", "similarity_columns"]
 
-# What tracks are compared by: the moments of these over time, the tempo, and the embedding.
-# Thresholds of distance (`tonotope.discovery.recordings`) hold for just these.
-_COMPARED = (
-    "mfcc",
-    "chroma_stft",
-    "spectral_contrast",
-    "spectral_centroid",
-    "spectral_bandwidth",
-    "spectral_rolloff",
-    "spectral_flatness",
-    "zero_crossing_rate",
-    "rms",
-    "onset_strength",
-)
-
-
-@cache
-def similarity_columns() -> RowColumns:
-    """Return the 323 columns of a track's row that, beside its embedding, place it."""
-    # Imported only where tracks are compared: SciPy comes along, and takes its time.
-    from tonotope.features.tables import table_columns
-    from tonotope.library.columns import RowColumns
-
-    return RowColumns((*table_columns(_COMPARED), "tempo_bpm"))
+Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +34,12 @@ class Placed:
     tracks, facts
         One row each, in the order of their paths.
     numbers
-        Their `similarity_columns` as measured, shape (n_tracks, 323), float32.
+        Their `similarity_columns` as measured, shape (n_tracks, n_columns), float32; NaN where
+        there is no answer.
     embeddings
         Shape (n_tracks, embedding_size), float32.
     places
-        Shape (n_tracks, n_columns), float32.
+        Shape (n_tracks, n_axes), float32: near means alike, by Euclidean distance.
     row_of
         Rows by `audio_id`.
     """
@@ -68,35 +47,98 @@ class Placed:
     space: SimilaritySpace
     tracks: list[Track]
     facts: list[TrackFacts]
-    numbers: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
-    places: NDArray[np.float32]
+    numbers: Float32Array
+    embeddings: Float32Array
+    places: Float32Array
     row_of: dict[str, int]
 
+    @property
+    def parts(self) -> Mapping[str, slice]:
+        """The columns of `places` that each part of the description has, by its name."""
+        return self.space.parts_
 
-def place_tracks(catalogue: Catalogue, versions: Versions) -> Placed:
+    def distances_from(self, place: Float32Array) -> Float32Array:
+        """Return how far every track is from a place, corrected for hubness.
+
+        What rankings go by; see `tonotope.discovery.space.SimilaritySpace.distances_from`.
+
+        Parameters
+        ----------
+        place
+            Of a track in the library or outside, shape (n_axes,).
+
+        Returns
+        -------
+        ndarray
+            Shape (n_tracks,), float32, 0 to 1.
+        """
+        return self.space.distances_from(place)
+
+    def place_of(self, numbers: Float32Array, embedding: Float32Array) -> Float32Array:
+        """Return the place of a track outside the library, shape (n_axes,).
+
+        Parameters
+        ----------
+        numbers
+            Its `similarity_columns`, shape (n_columns,).
+        embedding
+            Shape (embedding_size,).
+        """
+        vectors = describe(numbers[np.newaxis], embedding[np.newaxis])
+        place: Float32Array = self.space.transform(vectors)[0]
+        return place
+
+    def weighted(self, weights: str | Mapping[str, float]) -> Placed:
+        """Return the same tracks, placed with other weights of the parts.
+
+        Raises
+        ------
+        ValueError
+            See `tonotope.discovery.space.weights_of`.
+        """
+        space = _fitted(self.numbers, self.embeddings, weights)
+        return Placed(
+            space=space,
+            tracks=self.tracks,
+            facts=self.facts,
+            numbers=self.numbers,
+            embeddings=self.embeddings,
+            places=space.places_,
+            row_of=self.row_of,
+        )
+
+
+def place_tracks(
+    catalogue: Catalogue, versions: Versions, weights: str | Mapping[str, float] = "balanced"
+) -> Placed:
     """Read the tracks that can be compared, and place them.
+
+    Parameters
+    ----------
+    catalogue
+        The library.
+    versions
+        Only what these made is compared.
+    weights
+        How much say each part of a description has, see `tonotope.discovery.space.weights_of`.
 
     Raises
     ------
     LibraryError
         If there is none, or the library is damaged.
+    ValueError
+        If the weights are none.
     """
     table = catalogue.table(similarity_columns(), versions)
-    if not table.tracks:
-        if catalogue.n_out_of_date(versions):
-            reason = "was made by another version of Tonotope. Scan its folders again"
-        else:
-            reason = "holds no track that can be compared. Add some: tonotope scan FOLDER"
-        raise LibraryError(f"library '{catalogue.path}' {reason}.")
-    space = SimilaritySpace((table.numbers.shape[1], table.embeddings.shape[1]))
+    _refuse_empty(table, catalogue, versions)
+    space = _fitted(table.numbers, table.embeddings, weights)
     return Placed(
         space=space,
         tracks=table.tracks,
         facts=[facts_of(track) for track in table.tracks],
         numbers=table.numbers,
         embeddings=table.embeddings,
-        places=space.fit_transform(np.hstack([table.numbers, table.embeddings])),
+        places=space.places_,
         row_of={track.audio_id: row for row, track in enumerate(table.tracks)},
     )
 
@@ -105,3 +147,20 @@ def facts_of(track: Track) -> TrackFacts:
     """Return what the rules of lists need to know of a track."""
     title, artist = (None if tag is None else tag.casefold() for tag in (track.title, track.artist))
     return TrackFacts(title, artist, track.album_key, track.duration_s)
+
+
+def _fitted(
+    numbers: Float32Array, embeddings: Float32Array, weights: str | Mapping[str, float]
+) -> SimilaritySpace:
+    space = SimilaritySpace(widths_of_parts(embeddings.shape[1]), weights)
+    return space.fit(describe(numbers, embeddings))
+
+
+def _refuse_empty(table: TrackTable, catalogue: Catalogue, versions: Versions) -> None:
+    if table.tracks:
+        return
+    if catalogue.n_out_of_date(versions):
+        reason = "was made by another version of Tonotope. Scan its folders again"
+    else:
+        reason = "holds no track that can be compared. Add some: tonotope scan FOLDER"
+    raise LibraryError(f"library '{catalogue.path}' {reason}.")
