@@ -208,5 +208,8 @@ _TABLES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "diversity": lambda space: _number(space["diversity"]),
         "coverage": lambda space: _share(space["coverage"]),
         "novelty": lambda space: _number(space["novelty_bits"]),
+        "paths found": lambda space: _share(space["paths"]["found"]),
+        "longest step": lambda space: _number(space["paths"]["longest_step"]),
+        "detour": lambda space: _number(space["paths"]["detour"]),
     },
 }

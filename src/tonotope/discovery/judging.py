@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from tonotope.discovery.metrics import lists as list_metrics
 from tonotope.discovery.metrics import neighbours as metrics
 from tonotope.discovery.metrics.intervals import bootstrap_intervals
+from tonotope.discovery.paths import find_path
+from tonotope.discovery.recordings import TrackFacts
 
 __all__ = ["HEADLINE", "TASKS", "JudgedSpace", "TrackLabels", "judge_spaces"]
 
@@ -40,6 +42,10 @@ HEADLINE = "genre_artist_filter"
 _PLAIN: _Task = ("", ())
 _SPREAD: _Task = ("", ("artist",))
 
+# Paths between so many pairs of tracks, each of so many tracks.
+_N_PATHS = 20
+_N_ON_PATH = 8
+
 _BLOCK_ROWS = 256
 _N_DIGITS = 4
 
@@ -52,11 +58,14 @@ class TrackLabels:
     ----------
     genre, artist, album
         Shape (n_tracks,), a number per label from 0 on, -1 where unknown.
+    facts
+        What the rules of paths need to know of each track.
     """
 
     genre: IndexArray
     artist: IndexArray
     album: IndexArray
+    facts: Sequence[TrackFacts]
 
     def of(self, name: str) -> IndexArray:
         """Return the labels of one kind."""
@@ -140,7 +149,6 @@ def judge_spaces(
                 on_progress(n_before + done, len(spaces) * n_tracks)
 
         judged.append(_Judgement.of(space, labels, tasks, k, step))
-    clusters = _clusters(labels)
     of_baseline = next((j.headline for j in judged if j.space.name == baseline), None)
     return {
         "k": k,
@@ -153,7 +161,7 @@ def judge_spaces(
             for name in ("genre", "artist", "album")
         },
         **_bounds(tasks, labels, k),
-        "spaces": [one.document(clusters, of_baseline, plays, seed) for one in judged],
+        "spaces": [one.document(labels, of_baseline, plays, seed) for one in judged],
     }
 
 
@@ -204,13 +212,13 @@ class _Judgement:
 
     def document(
         self,
-        clusters: IndexArray,
+        labels: TrackLabels,
         baseline: FloatArray | None,
         plays: NDArray[Any] | None,
         seed: int,
     ) -> dict[str, Any]:
         """Return all measures."""
-        places = self.space.places
+        places, clusters = self.space.places, _clusters(labels)
         apart = list_metrics.mean_distance(places, np.random.default_rng(seed))
         diversity = _mean(list_metrics.intra_list_diversity(self.spread, places))
         met = metrics.k_occurrence(self.spread) if plays is None else plays
@@ -230,6 +238,7 @@ class _Judgement:
             "diversity": _rounded(diversity / apart) if diversity is not None and apart else None,
             "coverage": _rounded(list_metrics.coverage(self.spread, len(places))),
             "novelty_bits": _mean(list_metrics.novelty(self.spread, met)),
+            "paths": _paths(places, labels.facts, np.random.default_rng(seed)),
         }
 
     def _task(self, name: str) -> dict[str, Any] | None:
@@ -282,6 +291,26 @@ def _bounds(
         bounds["chance"][name] = _mean(metrics.chance_precision(numbers, apart)[is_judged])
         bounds["best"][name] = _mean(metrics.best_precision(numbers, k, apart)[is_judged])
     return bounds
+
+
+def _paths(
+    places: NDArray[np.float32], facts: Sequence[TrackFacts], generator: np.random.Generator
+) -> dict[str, Any]:
+    """Return how smooth paths between tracks drawn at random are."""
+    found = []
+    for _ in range(_N_PATHS):
+        start, end = generator.choice(len(places), 2, replace=False).tolist()
+        if np.array_equal(places[start], places[end]):
+            continue  # there is no way to go
+        path = find_path(places, facts, start, end, _N_ON_PATH)
+        found.append((len(path.rows), list_metrics.path_smoothness(places[path.rows])))
+    gradual = [smoothness for n, smoothness in found if n > 2]
+    return {
+        "n": len(found),
+        "found": _rounded(len(gradual) / len(found)) if found else None,
+        "longest_step": _mean(np.array([way.longest_step for way in gradual])),
+        "detour": _mean(np.array([way.detour for way in gradual])),
+    }
 
 
 def _clusters(labels: TrackLabels) -> IndexArray:

@@ -71,6 +71,7 @@ def judge_library(
         genre=label_numbers(None if tag is None else tag.casefold() for tag in tags),
         artist=label_numbers(facts.artist for facts in placed.facts),
         album=label_numbers(facts.album for facts in placed.facts),
+        facts=placed.facts,
     )
     document = judge_spaces(
         compared_spaces(placed.space, placed.embeddings, space),

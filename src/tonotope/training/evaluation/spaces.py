@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tonotope.discovery.compared_spaces import BASELINE, EMBEDDING, compared_spaces
 from tonotope.discovery.judging import TrackLabels, judge_spaces
 from tonotope.discovery.metrics.neighbours import label_numbers
+from tonotope.discovery.recordings import TrackFacts
 from tonotope.discovery.space import SimilaritySpace
 from tonotope.errors import InputError
 from tonotope.models.cards import ModelCard
@@ -157,6 +158,11 @@ def _labels(clips: Sequence[Clip]) -> TrackLabels:
         genre=label_numbers(clip.genre.casefold() or None for clip in clips),
         artist=label_numbers(artist_key(clip) or None for clip in clips),
         album=label_numbers(None for _ in clips),
+        # Of lengths that differ: clips of 30 s are not of one recording for that.
+        facts=[
+            TrackFacts(None, artist_key(clip) or None, None, 10.0 * row)
+            for row, clip in enumerate(clips)
+        ],
     )
 
 
