@@ -11,6 +11,7 @@ import numpy as np
 
 from tonotope.audio import AudioInfo, decode
 from tonotope.features import FAMILY_VERSIONS
+from tonotope.features.fingerprint import Fingerprint
 from tonotope.features.stft import Float32Array
 from tonotope.features.stream import DescriptorStream
 from tonotope.features.tables import FAMILIES, family_features, family_row, whole_row
@@ -82,6 +83,8 @@ class TrackAnalysis:
     unknown_below
         How likely the first genre must be to be named, as the network's card says; None if it
         does not. See `is_known`.
+    fingerprint
+        What the recording is recognised by; None if it was not asked for.
     """
 
     path: str
@@ -94,6 +97,7 @@ class TrackAnalysis:
     embedding: Float32Array | None
     model_id: str | None
     unknown_below: float | None = None
+    fingerprint: Fingerprint | None = None
 
     @property
     def summary(self) -> Float32Array:
@@ -113,8 +117,9 @@ class TrackAnalysis:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all families were computed and a network listened."""
-        return self.model_id is not None and self.rows.keys() >= set(FAMILIES)
+        """Whether all families and the fingerprint were computed, and a network listened."""
+        is_described = self.fingerprint is not None and self.rows.keys() >= set(FAMILIES)
+        return is_described and self.model_id is not None
 
     @property
     def genres(self) -> list[GenreShare]:
@@ -130,6 +135,7 @@ def analyze(
     network: GenreNetwork | None = None,
     families: Iterable[str] | None = None,
     genres: bool = True,
+    fingerprint: bool = True,
 ) -> TrackAnalysis:
     """Listen to a file.
 
@@ -146,6 +152,8 @@ def analyze(
         numbers are the same whatever else is computed.
     genres
         Whether the network listens. If not, the analysis has neither genres nor embedding.
+    fingerprint
+        Whether to make what the recording is recognised by.
 
     Returns
     -------
@@ -169,7 +177,9 @@ def analyze(
     """
     wanted = _checked(families)
     listener = (network or bundled_network()) if genres else None
-    stream = DescriptorStream(_features(wanted, with_mel=genres), keep_frames=False)
+    stream = DescriptorStream(
+        _features(wanted, with_mel=genres), keep_frames=False, fingerprint=fingerprint
+    )
     windows = WindowStream()
     heard: list[Heard] = []
     with decode(path) as blocks:
@@ -195,6 +205,7 @@ def analyze(
         embedding=mean_embedding(heard) if heard else None,
         model_id=None if listener is None else listener.card.model_id,
         unknown_below=None if listener is None else _unknown_below(listener.card),
+        fingerprint=stream.fingerprint,
     )
 
 

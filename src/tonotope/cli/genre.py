@@ -68,7 +68,7 @@ def _listener(model: str | None) -> Callable[[str], TrackAnalysis]:
     from tonotope.analysis import analyze, hear
 
     if model is None:
-        return lambda path: analyze(path, families=())
+        return lambda path: analyze(path, families=(), fingerprint=False)
     from tonotope.models.encoder import Encoder
     from tonotope.models.installed import find_model
 

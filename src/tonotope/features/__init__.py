@@ -70,6 +70,9 @@ FAMILY_VERSIONS = {"timbre": 2, "harmony": 3, "rhythm": 2, "level": 1}
 """A family's version goes up whenever one of its numbers in a track's row changes; libraries
 recompute what was made by another."""
 
+FINGERPRINT_VERSION = 1
+"""Goes up like a family's: fingerprints of two versions cannot be compared."""
+
 _MODULE_OF = {
     "modulation_frequencies_hz": "fluctuation",
     "beat_histogram_summary": "pulse",
@@ -125,7 +128,7 @@ _MODULE_OF = {
     "zero_crossing_rate": "waveform",
 }
 
-__all__ = ["FAMILY_VERSIONS", *_MODULE_OF]
+__all__ = ["FAMILY_VERSIONS", "FINGERPRINT_VERSION", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tonotope.features.beats import beat_times
 from tonotope.features.descriptors import Descriptors, resolve
+from tonotope.features.fingerprint import Fingerprint, FingerprintStream
 from tonotope.features.fluctuation import (
     N_BARK,
     N_MODULATIONS,
@@ -109,6 +110,13 @@ class DescriptorStream:
         whose moments are added up. Decibels then end 80 below the loudest of the stretch, and an
         onset in its first three frames is heard late. (The tempogram, which is on request, is
         made of the whole track in any case: 60 MB more per 20 minutes.)
+    fingerprint
+        Whether a fingerprint is made as well, of the same spectra.
+
+    Attributes
+    ----------
+    fingerprint
+        What the recording is recognised by, after `finish`; None where it was not asked for.
 
     Examples
     --------
@@ -119,7 +127,13 @@ class DescriptorStream:
     >>> stream.result()["mfcc"]
     """
 
-    def __init__(self, features: Iterable[str] | None = None, *, keep_frames: bool = True) -> None:
+    def __init__(
+        self,
+        features: Iterable[str] | None = None,
+        *,
+        keep_frames: bool = True,
+        fingerprint: bool = False,
+    ) -> None:
         self._wanted = resolve(features)
         self._keep_frames = keep_frames
         of_spectrum = self._wanted - {"onset_strength"}
@@ -133,6 +147,8 @@ class DescriptorStream:
         self._onsets = FrameBuffer(1)
         self._meter = LoudnessMeter() if "level" in self._wanted else None
         self._envelope = EnvelopeStream() if "danceability" in self._wanted else None
+        self._fingerprints = FingerprintStream() if fingerprint else None
+        self.fingerprint: Fingerprint | None = None
         self._is_finished = False
         self._n_samples = 0
         self._piece = np.empty(_PIECE_SAMPLES, np.float32)
@@ -208,6 +224,8 @@ class DescriptorStream:
         if self._meter is not None:
             self._meter.finish()
             self._values["level"] = self._meter.result
+        if self._fingerprints is not None:
+            self.fingerprint = self._fingerprints.finish()
         return mel
 
     def result(self) -> Descriptors:
@@ -222,6 +240,8 @@ class DescriptorStream:
             spectrum = BatchSpectrum(batch)
             self._spectrum.push(spectrum)
             self._harmony.push_spectrum(spectrum)
+            if self._fingerprints is not None:
+                self._fingerprints.push(spectrum)
             if self._spectrum.has_mel:
                 mel.append(spectrum.mel)
             if self._keep_frames:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tonotope.audio import Tags
+from tonotope.library.fingerprints import put_fingerprint
 from tonotope.library.schema import path_bytes
 from tonotope.library.versions import Versions
 from tonotope.library.walk import FoundFile
@@ -65,16 +66,19 @@ class TrackState:
         Families whose numbers are not there or were made by another version.
     has_genres
         Whether the network in use has heard it.
+    has_fingerprint
+        Whether it has a fingerprint of the version in use.
     """
 
     track_id: int
     stale_families: tuple[str, ...]
     has_genres: bool
+    has_fingerprint: bool
 
     @property
     def is_current(self) -> bool:
         """Whether nothing has to be computed anew."""
-        return self.has_genres and not self.stale_families
+        return self.has_genres and self.has_fingerprint and not self.stale_families
 
 
 class ScanRecords:
@@ -134,12 +138,13 @@ class ScanRecords:
     def track(self, audio_id: str) -> TrackState | None:
         """Return the state of a recording, if it is in the library."""
         row = self._connection.execute(
-            "SELECT id, model_id = ? FROM tracks WHERE audio_id = ?",
-            (self._versions.model_id, audio_id),
+            "SELECT id, model_id = ?, (id, ?) IN (SELECT track_id, version FROM fingerprints)"
+            " FROM tracks WHERE audio_id = ?",
+            (self._versions.model_id, self._versions.fingerprint, audio_id),
         ).fetchone()
         if row is None:
             return None
-        track_id, has_genres = row
+        track_id, has_genres, has_fingerprint = row
         held = dict(
             self._connection.execute(
                 "SELECT family, version FROM family_rows WHERE track_id = ?", (track_id,)
@@ -150,7 +155,7 @@ class ScanRecords:
             for family, version in self._versions.families.items()
             if held.get(family) != version
         ]
-        return TrackState(track_id, tuple(stale), bool(has_genres))
+        return TrackState(track_id, tuple(stale), bool(has_genres), bool(has_fingerprint))
 
     # Writing
 
@@ -170,6 +175,10 @@ class ScanRecords:
                 for family, row in analysis.rows.items()
             ],
         )
+        if analysis.fingerprint is not None:
+            put_fingerprint(
+                self._connection, track_id, self._versions.fingerprint, analysis.fingerprint
+            )
         return track_id
 
     def _put_recording(self, analysis: TrackAnalysis) -> int:

@@ -291,8 +291,12 @@ class _Scan:
             self._listening[audio_id] = job
             task: Callable[[str], TrackAnalysis] = analyze_file
             if track is not None:
-                genres = not track.has_genres
-                task = partial(analyze_file, families=track.stale_families, genres=genres)
+                task = partial(
+                    analyze_file,
+                    families=track.stale_families,
+                    genres=not track.has_genres,
+                    fingerprint=not track.has_fingerprint,
+                )
             self._listen(job, task)
 
     def _listen(self, job: _Job, task: Callable[[str], TrackAnalysis]) -> None:

@@ -36,13 +36,17 @@ def identify_file(path: str) -> Identified:
 
 
 def analyze_file(
-    path: str, *, families: Iterable[str] | None = None, genres: bool = True
+    path: str,
+    *,
+    families: Iterable[str] | None = None,
+    genres: bool = True,
+    fingerprint: bool = True,
 ) -> TrackAnalysis:
     """Listen to a file; see `tonotope.analysis.analyze`."""
     # Only the workers load the network's runtime, and only where there is something to hear.
     from tonotope.analysis import analyze
 
-    return analyze(path, families=families, genres=genres)
+    return analyze(path, families=families, genres=genres, fingerprint=fingerprint)
 
 
 def start_worker(memory_bytes: int, nice: int) -> None:

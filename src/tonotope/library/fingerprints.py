@@ -1,0 +1,95 @@
+"""The fingerprints of the library's tracks, read one at a time: together they fill gigabytes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tonotope.errors import LibraryError
+
+if TYPE_CHECKING:
+    from tonotope.features.fingerprint import Fingerprint
+    from tonotope.library.catalogue import Catalogue
+
+__all__ = ["StoredFingerprints", "put_fingerprint"]
+
+# Pairs are verified in the order of their first track: a few of the others come again.
+_HELD = 256
+_SPECTRUM_BYTES = 4 * 32
+
+
+def put_fingerprint(
+    connection: sqlite3.Connection, track_id: int, version: int, fingerprint: Fingerprint
+) -> None:
+    """Store a track's fingerprint in place of that which is there."""
+    connection.execute(
+        "INSERT OR REPLACE INTO fingerprints (track_id, version, marks, chroma, spectrum_db)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            track_id,
+            version,
+            # Little-endian whatever the machine, so that a library can be carried to another.
+            fingerprint.marks.astype("<u4").tobytes(),
+            fingerprint.chroma.tobytes(),
+            fingerprint.spectrum_db.astype("<f4").tobytes(),
+        ),
+    )
+
+
+class StoredFingerprints(Sequence["Fingerprint"]):
+    """The fingerprints of some recordings, in their order.
+
+    Parameters
+    ----------
+    catalogue
+        Open as long as fingerprints are read.
+    audio_ids
+        Recordings that have one.
+
+    Raises
+    ------
+    LibraryError
+        Where one is read that is damaged, or gone.
+    """
+
+    def __init__(self, catalogue: Catalogue, audio_ids: Sequence[str]) -> None:
+        self._catalogue = catalogue
+        self._audio_ids = audio_ids
+        self._held = lru_cache(_HELD)(self._read)
+
+    def __len__(self) -> int:
+        return len(self._audio_ids)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._held(row)
+
+    def _read(self, row: int) -> Fingerprint:
+        from tonotope.features.fingerprint import Fingerprint
+
+        try:
+            found = self._catalogue.connection.execute(
+                "SELECT marks, chroma, spectrum_db FROM fingerprints JOIN tracks ON id = track_id"
+                " WHERE audio_id = ?",
+                (self._audio_ids[row],),
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+        if found is None:
+            raise self._damaged(f"track {self._audio_ids[row]} lost its fingerprint")
+        marks, chroma, spectrum_db = found
+        if len(marks) % 4 or len(chroma) % 12 or len(spectrum_db) != _SPECTRUM_BYTES:
+            raise self._damaged("fingerprints of wrong length")
+        return Fingerprint(
+            np.frombuffer(marks, "<u4").astype(np.uint32, copy=False),
+            np.frombuffer(chroma, np.uint8).reshape(-1, 12),
+            np.frombuffer(spectrum_db, "<f4").astype(np.float32, copy=False),
+        )
+
+    def _damaged(self, reason: str) -> LibraryError:
+        return LibraryError(
+            f"library '{self._catalogue.path}' is damaged: {reason}. Move it away and scan again."
+        )
