@@ -33,9 +33,12 @@ FloatArray = NDArray[np.float64]
 
 _LEAST_DELTA = 0.33
 _N_ADJECTIVES = 2
-# A genre that is heard names a group from this mean probability on, a tag from this share on.
-_LEAST_HEARD = 0.25
+# A genre that is heard names a group from this mean probability on, a tag from this share on, if
+# the rest has so much less of it; a second one goes along if there is nearly as much of it.
+_LEAST_HEARD = 0.2
 _LEAST_TAGGED = 0.5
+_LEAST_MORE = 0.15
+_NEARLY = 0.75
 _N_GENRES = 3
 # Tags that say nothing of the sound.
 _EMPTY_TAGS = frozenset({"", "other", "unknown", "none", "misc", "miscellaneous", "various"})
@@ -167,7 +170,8 @@ class GroupProfile:
     n_tagged
         How many tracks are tagged.
     noun
-        The genre that sets the group apart, as tagged or else as heard; None if none does.
+        The genre that sets the group apart, as tagged or else as heard, or two of much the same
+        weight, "pop/hiphop"; None if none does.
     """
 
     traits: tuple[Measured, ...]
@@ -346,6 +350,10 @@ class _TagCounts:
 
 
 def _setting_apart(shares: Sequence[Share], least: float) -> str | None:
-    """Return the genre of which a group has most more than the rest, if that is much."""
-    fitting = [s for s in shares if s.share >= least and s.share - s.rest >= _LEAST_DELTA / 2]
-    return max(fitting, key=lambda s: s.share - s.rest).name if fitting else None
+    """Return the genre of which a group has most, among those of which the rest has much less."""
+    fitting = [s for s in shares if s.share >= least and s.share - s.rest >= _LEAST_MORE]
+    if not fitting:
+        return None
+    first, *others = sorted(fitting, key=lambda s: -s.share)
+    nearly = [s.name for s in others[:1] if s.share >= _NEARLY * first.share]
+    return "/".join([first.name, *nearly])

@@ -17,7 +17,6 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -29,7 +28,6 @@ __all__ = [
     "join_groups",
     "largest_first",
     "principal",
-    "standardised",
 ]
 
 Method = Literal["kmeans", "gmm", "hdbscan", "agglomerative"]
@@ -240,9 +238,3 @@ def principal(places: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     n_components = min(N_COMPONENTS, *places.shape)
     turned: NDArray[np.floating[Any]] = PCA(n_components, random_state=0).fit_transform(places)
     return turned
-
-
-def standardised(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return embeddings with every column of mean 0 and spread 1, same shape."""
-    scaled: NDArray[np.float32] = StandardScaler().fit_transform(embeddings)
-    return scaled

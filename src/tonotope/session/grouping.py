@@ -133,9 +133,7 @@ def check_wanted(wanted: Wanted, catalogue: Catalogue, n_tracks: int) -> None:
 
 def places_of(placed: Placed, space: str) -> NDArray[np.float32]:
     """Return the places that tracks are grouped by, shape (n_tracks, n_columns)."""
-    from tonotope.discovery.groups import standardised
-
-    return placed.places if space == "all" else standardised(placed.embeddings)
+    return placed.places if space == "all" else placed.places[:, placed.parts["embedding"]]
 
 
 def make_grouping(

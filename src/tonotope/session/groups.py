@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -147,7 +148,7 @@ def group_named(catalogue: Catalogue, name: str) -> set[str]:
     if wanted in names:
         found = [names.index(wanted)]
     else:
-        found = [k for k, words in enumerate(names) if wanted in words.split(", ")]
+        found = [k for k, words in enumerate(names) if wanted in re.split(", |/", words)]
     if len(found) != 1:
         there = "; ".join(group.name for group in grouping.groups)
         which = "more than one group is" if found else "no group is"
