@@ -12,6 +12,7 @@ from itertools import pairwise
 from cyclopts import App, CycloptsError
 
 from tonotope.cli.augment import augment
+from tonotope.cli.clusters import clusters
 from tonotope.cli.demo_music import demo_music
 from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
@@ -85,6 +86,12 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
     playlist: """
   tonotope playlist --like song.mp3 --minutes 60 --out mix.m3u8
   tonotope playlist --like one.mp3 other.flac --n 25 --out mix.m3u8
+""",
+    clusters: """
+  tonotope clusters
+  tonotope clusters --k 12
+  tonotope clusters --k auto --method gmm --space all --json
+  tonotope clusters --data gtzan-mel --model runs/mine --part valid --k 10
 """,
     features: """
   tonotope features ~/Music --out table.csv
