@@ -21,8 +21,10 @@ from tonotope.cli.genre import genre
 from tonotope.cli.judge import judge
 from tonotope.cli.models import models
 from tonotope.cli.output import complain
+from tonotope.cli.path import path
 from tonotope.cli.playlist import playlist
 from tonotope.cli.prepare import prepare
+from tonotope.cli.radio import radio
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
@@ -81,11 +83,21 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 """,
     similar: """
   tonotope similar ~/Music/song.mp3
+  tonotope similar song.mp3 --n 5 --why
   tonotope similar song.mp3 --n 20 --per-artist 1 --json
 """,
     playlist: """
   tonotope playlist --like song.mp3 --minutes 60 --out mix.m3u8
-  tonotope playlist --like one.mp3 other.flac --n 25 --out mix.m3u8
+  tonotope playlist --like one.mp3 other.flac --n 25 --diversity 0.3 --order flow --out mix.xspf
+  tonotope playlist --mood calm --year 1990-1999 --tempo -100 --arc wave --out calm.m3u8
+""",
+    path: """
+  tonotope path calm.mp3 wild.mp3
+  tonotope path one.mp3 other.flac --n 20 --out way.m3u8
+""",
+    radio: """
+  tonotope radio --like song.mp3
+  printf 'next\nlike\nskip\n' | tonotope radio --like song.mp3 --json
 """,
     clusters: """
   tonotope clusters

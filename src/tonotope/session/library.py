@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,22 +9,25 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
-from tonotope.discovery import compose_playlist, nearest
+from tonotope.discovery import nearest
 from tonotope.errors import InputError
 from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
-from tonotope.library.m3u import write_m3u8
+from tonotope.library.playlist_files import write_playlist
 from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.session.locating import locate
 from tonotope.session.placed import Placed, facts_of, place_tracks
+from tonotope.session.playlists import Playlist, PlaylistWishes, compose, length_of
 
 if TYPE_CHECKING:
     from tonotope.discovery.groups import Method
+    from tonotope.discovery.playlists import Spacing
+    from tonotope.session.explaining import Explainer
     from tonotope.session.groups import Groups
+    from tonotope.session.paths import TrackPath
+    from tonotope.session.radio import TrackRadio
 
 __all__ = ["Library", "SimilarTrack", "SimilarTracks"]
 
@@ -205,68 +207,77 @@ class Library:
             query, [SimilarTrack(space.tracks[k.index], k.distance) for k in found]
         )
 
+    def explainer(self, file_or_id: str | os.PathLike[str]) -> Explainer:
+        """Return what says why tracks of the library are near to one; raises as `similar`."""
+        from tonotope.session.explaining import Explainer
+
+        query, place = locate(self._catalogue, self._space, file_or_id)
+        return Explainer(self._catalogue, self._versions, self._space, query, place)
+
     def playlist(
         self,
-        like: Sequence[str | os.PathLike[str]],
+        like: Sequence[str | os.PathLike[str]] = (),
         *,
         n: int | None = None,
         minutes: float | None = None,
-    ) -> list[Track]:
-        """Return a playlist of some tracks and of what sounds like them.
+        wishes: PlaylistWishes | None = None,
+    ) -> Playlist:
+        """Return a playlist: the seeds, and what suits them and the other wishes best.
 
-        It begins with the first of them. No recording comes twice, and no artist follows himself
-        where that can be avoided.
+        It begins with the first seed, unless it follows an arc. No recording comes twice, and no
+        artist follows himself where that can be avoided. Its notes say what could not be had.
 
         Parameters
         ----------
         like
-            Files, in the library or not, or `audio_id`s.
+            The seeds: files, in the library or not, or `audio_id`s. They may be none where a mood
+            or a filter is among the wishes.
         n
             How many tracks, those in `like` included.
         minutes
             Or how long, at most. 60 if neither is given.
+        wishes
+            Everything else.
 
         Raises
         ------
         InputError
-            If `like` is empty, or both or impossible lengths are given.
+            If there is nothing to go by, or what is wished for is impossible.
+        LibraryError
+            If no track is left.
         TrackNotFoundError, DecodeError
             As for `similar`.
         """
-        if not like:
-            raise InputError("a playlist needs a track to begin with. Name one: --like FILE")
-        if n is not None and minutes is not None:
-            raise InputError("a playlist has a number of tracks or of minutes, not both.")
-        if n is None and minutes is None:
-            minutes = 60.0
-        if (n is not None and n < 1) or (minutes is not None and not 0 < minutes < math.inf):
-            length = f"{n} tracks" if minutes is None else f"{minutes} minutes"
-            raise InputError(f"a playlist cannot hold {length}. Name a number above 0.")
-        space = self._space
-        tracks, places, seeds = list(space.tracks), [space.places], []
-        row_of = dict(space.row_of)
-        for file_or_id in like:
-            track, place = locate(self._catalogue, space, file_or_id)
-            if track.audio_id not in row_of:
-                row_of[track.audio_id] = len(tracks)
-                tracks.append(track)
-                places.append(place[np.newaxis])
-            seeds.append(row_of[track.audio_id])
-        rows = compose_playlist(
-            np.concatenate(places),
-            [facts_of(track) for track in tracks],
-            seeds,
-            n=n,
-            duration_s=None if minutes is None else minutes * 60,
-        )
-        return [tracks[row] for row in rows]
+        wishes = wishes or PlaylistWishes()
+        length = length_of(n, minutes)
+        return compose(self._catalogue, self._space, self._versions, like, length, wishes)
+
+    def path(
+        self, start: str | os.PathLike[str], end: str | os.PathLike[str], *, n: int = 12
+    ) -> TrackPath:
+        """Return a gradual way of `n` tracks from one to another; see `session.paths`."""
+        from tonotope.session.paths import path_between
+
+        return path_between(self._catalogue, self._space, start, end, n)
+
+    def radio(
+        self,
+        like: Sequence[str | os.PathLike[str]],
+        *,
+        unlike: Sequence[str | os.PathLike[str]] = (),
+        spacing: Spacing | None = None,
+    ) -> TrackRadio:
+        """Return what says which track to play next, again and again; see `session.radio`."""
+        from tonotope.session.radio import radio_of
+
+        return radio_of(self._catalogue, self._space, like, unlike=unlike, spacing=spacing)
 
     def write_playlist(self, path: str | os.PathLike[str], tracks: Sequence[Track]) -> list[Track]:
-        """Write tracks as an ``.m3u8`` playlist; return those that such a file cannot name.
+        """Write tracks as a playlist; return those that such a file cannot name.
 
-        See `tonotope.library.m3u.write_m3u8`.
+        See `tonotope.library.playlist_files.write_playlist`.
         """
-        return write_m3u8(path, tracks)
+        return write_playlist(path, tracks)
 
     def judge(
         self,
