@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,10 @@ from tonotope.cli.output import complain, print_json, say
 from tonotope.errors import InputError
 
 __all__ = ["judge"]
+
+_Columns = dict[str, Callable[[dict[str, Any]], str]]
+
+_UNKNOWN = "-"
 
 
 def judge(
@@ -122,14 +126,7 @@ def _print(document: dict[str, Any]) -> None:
     )
     say(f"known: {', '.join(known)}")
     for title, columns in _TABLES.items():
-        say("")
-        say(title.format(k=document["k"]))
-        rows = [{"space": "space"} | {name: name for name in columns}]
-        for space in document["spaces"]:
-            shown = space["space"] + " *" * space["is_default"]
-            rows.append({"space": shown} | {name: of(space) for name, of in columns.items()})
-        rows += _bounds(document, columns)
-        _print_table(rows)
+        _print_table(title, columns, document)
     say("")
     if any(space["is_default"] for space in document["spaces"]):
         say("* what answers you")
@@ -137,36 +134,55 @@ def _print(document: dict[str, Any]) -> None:
         say(note)
 
 
-def _print_table(rows: list[dict[str, str]]) -> None:
-    widths = {name: max(len(row.get(name, "")) for row in rows) for name in rows[0]}
-    for row in rows:
-        first, *others = (
-            f"{row.get(name, ''):{'<' if name == 'space' else '>'}{width}}"
-            for name, width in widths.items()
-        )
-        say(f"  {first}   {'   '.join(others)}".rstrip())
+def _print_table(title: str, columns: _Columns, document: dict[str, Any]) -> None:
+    """Print a table of the columns that there is something in; nothing if there is none."""
+    spaces = document["spaces"]
+    cells = {name: [of(space) for space in spaces] for name, of in columns.items()}
+    shown = [name for name in columns if set(cells[name]) != {_UNKNOWN}]
+    if not shown:
+        return
+    say("")
+    say(title.format(k=document["k"]))
+    names = [space["space"] + " *" * space["is_default"] for space in spaces]
+    rows = [["space", *shown]]
+    rows += [[name, *(cells[column][row] for column in shown)] for row, name in enumerate(names)]
+    rows += _bounds(document, shown)
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for first, *others in rows:
+        numbers = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+        say(f"  {first:<{widths[0]}}   {'   '.join(numbers)}".rstrip())
 
 
-def _bounds(document: dict[str, Any], columns: Iterable[str]) -> list[dict[str, str]]:
+def _bounds(document: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
     """Return rows of what no space could be better than, and of what chance has."""
-    tasks = {name: _TASK_OF[name] for name in columns if name in _TASK_OF}
+    if not set(columns) & set(_TASK_OF):
+        return []
     return [
-        {"space": name} | {column: _share(document[key][task]) for column, task in tasks.items()}
+        [
+            name,
+            *(_share(document[key][_TASK_OF[c]]) if c in _TASK_OF else "" for c in columns),
+        ]
         for name, key in (("best possible", "best"), ("chance", "chance"))
-        if tasks
     ]
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+    return _UNKNOWN if value is None else f"{value:.1%}"
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return _UNKNOWN if value is None else f"{value:.2f}"
 
 
 def _range(ends: list[float] | None) -> str:
-    return "-" if ends is None else f"{ends[0]:.1%} to {ends[1]:.1%}"
+    return _UNKNOWN if ends is None else f"{ends[0]:.0%} to {ends[1]:.0%}"
+
+
+def _difference(against: dict[str, Any] | None) -> str:
+    if against is None or against["ci"] is None:
+        return _UNKNOWN
+    mean, low, high = (100 * value for value in (against["difference"], *against["ci"]))
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _of_task(task: str, key: str) -> Callable[[dict[str, Any]], str]:
@@ -181,14 +197,15 @@ _TASK_OF = {
     "on his other albums": "artist_album_filter",
 }
 # From the title of a table to its columns.
-_TABLES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
+_TABLES: dict[str, _Columns] = {
     "Genre: of {k} neighbours, the share that is of the query's": {
         "by other artists": _of_task("genre_artist_filter", "precision"),
         "95% interval": lambda space: _range(space["precision_ci"]),
+        "against cosine": lambda space: _difference(space["against_baseline"]),
         "nDCG": _of_task("genre_artist_filter", "ndcg"),
         "on other albums": _of_task("genre_artist_album_filter", "precision"),
         "of the genre": _of_task("genre", "precision"),
-        "judged by": lambda space: str((space["genre_artist_filter"] or {}).get("n", "-")),
+        "judged by": lambda space: str((space["genre_artist_filter"] or {}).get("n", _UNKNOWN)),
     },
     "Artist: of {k} neighbours, the share that is by the query's": {
         "by the artist": _of_task("artist", "precision"),

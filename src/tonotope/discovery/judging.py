@@ -133,8 +133,8 @@ def judge_spaces(
     dict
         ``"k"``, ``"n"``, ``"labels"`` (how many of each kind there are), the precision by task that
         lists drawn at random would have (``"chance"``) and the best possible (``"best"``), and
-        ``"spaces"``, a dict each. See ``docs/discovery.md``. What cannot be measured for want of
-        labels is None.
+        ``"spaces"``, a dict each; ``"notes"``, lines on what a reader must know. See
+        ``docs/discovery.md``. What cannot be measured for want of labels is None.
     """
     n_tracks = len(labels.genre)
     if n_tracks < 2:
@@ -161,7 +161,11 @@ def judge_spaces(
             for name in ("genre", "artist", "album")
         },
         **_bounds(tasks, labels, k),
-        "spaces": [one.document(labels, of_baseline, plays, seed) for one in judged],
+        "spaces": [
+            one.document(labels, None if one.space.name == baseline else of_baseline, plays, seed)
+            for one in judged
+        ],
+        "notes": _notes(labels, k),
     }
 
 
@@ -255,6 +259,24 @@ class _Judgement:
         assert self.headline is not None
         difference = self.headline - baseline
         return {"difference": _mean(difference), "ci": _interval(difference, clusters, seed)}
+
+
+def _notes(labels: TrackLabels, k: int) -> list[str]:
+    n_tracks = len(labels.genre)
+    notes = []
+    if k >= n_tracks:
+        notes.append(f"Lists hold {n_tracks - 1} tracks and not {k}: there are no more others.")
+    for name in ("genre", "artist", "album"):
+        known = labels.of(name)[labels.of(name) >= 0]
+        if not len(known):
+            notes.append(f"No track's {name} is known: nothing is measured by it.")
+        elif len(set(known.tolist())) == len(known):
+            notes.append(f"No two tracks share their {name}: nothing is measured by it.")
+        elif len(known) < n_tracks:
+            notes.append(f"The {name} of {n_tracks - len(known)} of {n_tracks} tracks is unknown.")
+    if not (labels.artist >= 0).any():
+        notes.append("Intervals over tracks, for want of artists, are too narrow.")
+    return notes
 
 
 def _is_possible(task: _Task, labels: TrackLabels) -> bool:

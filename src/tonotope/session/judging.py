@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tonotope.discovery.compared_spaces import BASELINE, compared_spaces
 from tonotope.discovery.judging import TrackLabels, judge_spaces
 from tonotope.discovery.metrics.neighbours import label_numbers
@@ -48,7 +46,7 @@ def judge_library(
     Returns
     -------
     dict
-        Of `judge_spaces`, with ``"library"`` and ``"notes"``.
+        Of `judge_spaces`, with ``"library"``.
 
     Raises
     ------
@@ -81,20 +79,4 @@ def judge_library(
         seed=seed,
         on_progress=on_progress,
     )
-    return {"library": str(catalogue.path), "notes": _notes(labels, k)} | document
-
-
-def _notes(labels: TrackLabels, k: int) -> list[str]:
-    n_tracks = len(labels.genre)
-    notes = []
-    if k >= n_tracks:
-        notes.append(f"Lists have {n_tracks - 1} tracks, not {k}: there are no more others.")
-    for name, of in (("genre", labels.genre), ("artist", labels.artist), ("album", labels.album)):
-        n_known = int((of >= 0).sum())
-        if not n_known:
-            notes.append(f"No track is tagged with its {name}: not measured by it.")
-        elif n_known < n_tracks:
-            notes.append(f"{n_tracks - n_known} of {n_tracks} tracks have no {name} tag.")
-        if n_known and len(np.unique(of[of >= 0])) == n_known:
-            notes.append(f"No two tracks share {name} tag: not measured by it.")
-    return notes
+    return {"library": str(catalogue.path)} | document

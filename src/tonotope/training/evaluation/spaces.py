@@ -74,7 +74,7 @@ def judge_cache(
     -------
     dict
         Of `judge_spaces`, with ``"data"``, ``"model"``, ``"protocol"``, ``"part"``, ``"leaky"``,
-        ``"leaks"`` (what the model's training shares with the clips) and ``"notes"``.
+        and ``"leaks"`` (what the model's training shares with the clips).
 
     Raises
     ------
@@ -113,8 +113,8 @@ def judge_cache(
         "part": choice.part,
         "leaky": bool(leaks),
         "leaks": leaks,
-        "notes": [*data.notes, *_notes(card, clips, len(choice.index))],
         **document,
+        "notes": [*data.notes, *_notes(card, clips, len(choice.index)), *document["notes"]],
     }
 
 
@@ -170,15 +170,9 @@ def _notes(card: ModelCard, clips: Sequence[Clip], n_clips: int) -> list[str]:
     notes = [
         "Descriptors are those that a spectrogram still tells "
         f"({', '.join(_PARTS.values())}); a library's own are many more.",
-        "Caches know no albums: no figure has an album filter.",
     ]
     if len(clips) < n_clips:
         notes.append(f"The {n_clips} clips are windows of {len(clips)} tracks, and put together.")
     if not knows_its_training(card.document):
         notes.append("Training data unknown to the card: leaks with it cannot be checked.")
-    n_unknown = sum(not clip.artist for clip in clips)
-    if n_unknown == len(clips):
-        notes.append("No artist is known: nothing can be filtered, intervals are too narrow.")
-    elif n_unknown:
-        notes.append(f"Of {n_unknown} tracks the artist is unknown: nothing is filtered for them.")
     return notes
