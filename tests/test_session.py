@@ -135,7 +135,7 @@ def test_seeds_outside_the_library_come_once(scanned: Path, tmp_path: Path) -> N
     ]
     seeds.insert(1, Path(shutil.copy(seeds[0], tmp_path / "out2.mp3")))
     with Library(scanned) as library:
-        playlist = library.playlist([*seeds, seeds[0]], n=4)
+        playlist = library.playlist([*seeds, seeds[0]], n=4).tracks
     assert names(playlist)[0] == "out.mp3"
     assert [track.title for track in playlist].count("Out") == 1
     assert len(playlist) == 4
@@ -144,8 +144,8 @@ def test_seeds_outside_the_library_come_once(scanned: Path, tmp_path: Path) -> N
 def test_sixty_minutes_unless_told_otherwise(copy: Path, music: Path) -> None:
     alter(copy, "UPDATE tracks SET duration_s = 500 + 10 * id")
     with Library(copy) as library:
-        usual = library.playlist([music / "0.flac"])
-        assert usual == library.playlist([music / "0.flac"], minutes=60)
+        usual = library.playlist([music / "0.flac"]).tracks
+        assert usual == library.playlist([music / "0.flac"], minutes=60).tracks
     assert 3600 - 510 < sum(track.duration_s for track in usual) <= 3600
 
 
@@ -173,7 +173,7 @@ def test_albums_of_one_name_are_their_artists_own(copy: Path, music: Path) -> No
 def test_a_playlist_returns_what_it_cannot_name(scanned: Path, tmp_path: Path) -> None:
     broken = write(tmp_path / "line\nbreak.flac", seed=60)
     with Library(scanned) as library:
-        tracks = library.playlist([broken], n=3)
+        tracks = library.playlist([broken], n=3).tracks
         assert library.write_playlist(tmp_path / "mix.m3u8", tracks) == tracks[:1]
         with pytest.raises(InputError, match="not the name of a playlist"):
             library.write_playlist(broken, tracks)

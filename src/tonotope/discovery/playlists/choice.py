@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.discovery.recordings import ChosenTracks, TrackFacts
 from tonotope.discovery.distances import distances_to
+from tonotope.discovery.recordings import ChosenTracks, TrackFacts
 
 __all__ = ["Chosen", "Length", "Spacing", "choose_tracks", "compose_playlist", "typical_distance"]
 

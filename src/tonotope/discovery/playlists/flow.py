@@ -173,7 +173,7 @@ def order_by_cost(
 
 
 def _nearest_next(steps: FloatArray, first: int, rules: Sequence[Rule]) -> list[int]:
-    """Always go on to the nearest track that the rules allow, or to the nearest."""
+    """Go on to the nearest track that the rules allow, if they allow any, again and again."""
     order = [first]
     free = np.ones(len(steps), np.bool_)
     free[first] = False
@@ -193,7 +193,7 @@ def _by_place(places: FloatArray, spaced: Sequence[int], keep_first: bool) -> li
 
     start = int(keep_first)
     tracks = np.asarray(spaced[start:], np.intp)
-    rows, columns = linear_sum_assignment(places[np.ix_(tracks, range(start, len(spaced)))])
+    rows, columns = linear_sum_assignment(places[tracks, start:])
     order = np.empty(len(tracks), np.intp)
     order[columns] = tracks[rows]
     return [*spaced[:start], *order.tolist()]
@@ -297,7 +297,7 @@ class _Moves:
                 self.steps[edge] = self.steps[:, edge] = 0
         self.bonds = self.steps.diagonal(1)
         stretch = rows[begin:end]
-        self.places = None if places is None else places[np.ix_(stretch, range(begin, end))]
+        self.places = None if places is None else places[stretch, begin:end]
 
     def best(self, n: int) -> list[_Move]:
         """Return the moves that lower the cost most, the best first."""

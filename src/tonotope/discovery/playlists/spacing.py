@@ -206,7 +206,7 @@ class _Search:
         self._keys = list(zip(*(rule.keys for rule in rules), strict=True))
 
     def plainly(self) -> list[int] | None:
-        """Always take the first track that may come; often that will do, and is quick."""
+        """Take the first track that may come, again and again: quick, and often enough."""
         left, order = list(range(self.n)), list[int]()
         while left:
             track = next((t for t in left if self._allowed(t)), None)

@@ -1,0 +1,90 @@
+"""A radio of a library's tracks: what to play next, again and again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonotope.discovery.playlists.choice import Spacing
+from tonotope.discovery.radio import Radio
+from tonotope.errors import InputError
+from tonotope.library.catalogue import Catalogue, Track
+from tonotope.session.placed import Placed, facts_of
+from tonotope.session.playlists import name_tracks
+
+__all__ = ["TrackRadio", "radio_of"]
+
+
+class TrackRadio:
+    """Says which track to play next; see `tonotope.discovery.radio.Radio`.
+
+    Made by `tonotope.Library.radio`. It keeps the library as it was when it was made, and does not
+    need it to stay open.
+    """
+
+    def __init__(self, radio: Radio, tracks: Sequence[Track]) -> None:
+        self._radio = radio
+        self._tracks = tracks
+
+    @property
+    def n_played(self) -> int:
+        """How many tracks have been returned."""
+        return self._radio.n_played
+
+    def next(self) -> Track | None:
+        """Return the track to play now; None when all have been played."""
+        return self._track(self._radio.next())
+
+    def skip(self) -> Track | None:
+        """Return the next track, and play less of what is like the current one."""
+        return self._track(self._radio.skip())
+
+    def like(self) -> None:
+        """Play more of what is like the current track."""
+        self._radio.like()
+
+    def _track(self, row: int | None) -> Track | None:
+        return None if row is None else self._tracks[row]
+
+
+def radio_of(
+    catalogue: Catalogue,
+    placed: Placed,
+    like: Sequence[str | os.PathLike[str]],
+    *,
+    unlike: Sequence[str | os.PathLike[str]] = (),
+    spacing: Spacing | None = None,
+) -> TrackRadio:
+    """Return a radio that begins with a track and goes on with what is like it.
+
+    Raises
+    ------
+    InputError
+        If `like` is empty, or names a track that `unlike` names too.
+    TrackNotFoundError, DecodeError
+        See `tonotope.session.locating.locate`.
+    """
+    if not like:
+        raise InputError("a radio needs a track to begin with. Name one: --like FILE")
+    named = name_tracks(catalogue, placed, [*like, *unlike])
+    seeds, disliked = named.rows[: len(like)], named.rows[len(like) :]
+    if both := set(seeds) & set(disliked):
+        raise InputError(
+            f"'{named.tracks[both.pop()].path}' is among --like and --unlike. Take it out of one."
+        )
+    n_library = len(placed.tracks)
+    # Those from outside are played if they are seeds, each after whatever is nearer.
+    outside = [row for row in seeds if row >= n_library]
+
+    def distances_from(row: int) -> NDArray[np.float32]:
+        distances = np.full(len(named.tracks), np.inf, np.float32)
+        distances[:n_library] = placed.distances_from(named.places[row])
+        distances[outside] = 0
+        return distances
+
+    facts = [*placed.facts, *(facts_of(track) for track in named.tracks[n_library:])]
+    radio = Radio(named.places, facts, distances_from, seeds, unlike=disliked, spacing=spacing)
+    return TrackRadio(radio, named.tracks)
