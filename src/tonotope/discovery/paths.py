@@ -1,14 +1,15 @@
 """A gradual way from one track to another.
 
 Every track stands somewhere between the two ends: how far along the line from one to the other its
-place projects, from 0 to 1. A path goes only forward on this line, so that no track can come twice,
-and only by steps that are shorter than the jump. Of all such paths with the wanted number of tracks
-the one with the least sum of squared steps is found, exactly, by dynamic programming over a graph of
-candidates: squares make many short steps cheaper than a long one. To the square of a step comes what
-keeps the tracks evenly along the line.
+place projects, from 0 to 1. A path goes only forward on this line, so that no track can come
+twice, and only by steps that are shorter than the jump. Of all such paths with the wanted number of
+tracks the one with the least sum of squared steps is found, exactly, by dynamic programming over a
+graph of candidates: squares make many short steps cheaper than a long one. To the square of a step
+comes what keeps the tracks evenly along the line.
 
-The graph holds the candidates nearest to the line, as many from each part of it, and never more than
-1500 of them: memory and time do not grow with the library, but for two distances to each track.
+The graph holds the candidates nearest to the line, as many from each part of it, and never more
+than 1500 of them: memory and time do not grow with the library, but for two distances to each
+track.
 
 References
 ----------
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +83,7 @@ def find_path(
     costs, lengths = _graph(places[rows], [facts[row].artist for row in rows.tolist()],
                             np.array([0, *along.tolist(), 1.0]), jump, n)  # fmt: skip
     way = _cheapest(costs, n) if len(rows) > 2 else [0, 1]
-    steps = [float(lengths[a, b]) for a, b in zip(way[:-1], way[1:], strict=True)]
+    steps = [float(lengths[a, b]) for a, b in pairwise(way)]
     return Path(rows[way].tolist(), steps, jump, len(rows) - 2)
 
 

@@ -29,6 +29,8 @@ from tonotope.discovery.playlists.moods import MOODS, mood_columns, mood_scores
 from tonotope.discovery.playlists.spacing import Rule, space_out
 from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue, Track
+from tonotope.library.play_counts import play_counts
+from tonotope.library.songs import artist_key, song_key
 from tonotope.library.versions import Versions
 from tonotope.session.filters import Restriction, TrackFilters
 from tonotope.session.locating import locate
@@ -258,7 +260,7 @@ class _Suiting:
         unlike: Sequence[int],
         wishes: PlaylistWishes,
     ) -> None:
-        self.placed, self.wishes = placed, wishes
+        self.catalogue, self.placed, self.wishes = catalogue, placed, wishes
         self.n = len(placed.tracks)
         self.notes: list[str] = []
         self.seed_artists = {facts_of(named.tracks[row]).artist for row in seeds} - {None}
@@ -267,7 +269,7 @@ class _Suiting:
         self.restrictions = wishes.filters.restrictions(music)
         self.mood: NDArray[np.float64] | None = None
         if wishes.mood is not None:
-            self._apply_mood(catalogue, music, wishes.mood)
+            self._apply_mood(music, wishes.mood)
         if self.unlike is not None:
             far = self.unlike > (0 if self.like is None else self.like)
             far[[row for row in unlike if row < self.n]] = False
@@ -308,7 +310,7 @@ class _Suiting:
         nearest: NDArray[np.float32] = np.min(list(distances), axis=0)
         return nearest
 
-    def _apply_mood(self, catalogue: Catalogue, music: Music, mood: str) -> None:
+    def _apply_mood(self, music: Music, mood: str) -> None:
         preset = mood.casefold().strip()
         if preset in MOODS:
             columns = {name: music.columns[name] for name in mood_columns(preset)}
@@ -316,7 +318,7 @@ class _Suiting:
             self.mood = 1 - scores
             satisfied = scores >= _LEAST_MOOD
         else:
-            members = self._group(catalogue, mood)
+            members = self._group(mood)
             satisfied = np.array([t.audio_id in members for t in self.placed.tracks], np.bool_)
             if satisfied.any():
                 centre = self.placed.places[satisfied].mean(axis=0)
@@ -324,22 +326,46 @@ class _Suiting:
                 self.mood = distances.astype(np.float64) / typical_distance(distances)
         self.restrictions.append(Restriction(f"mood '{mood}'", satisfied))
 
-    def _group(self, catalogue: Catalogue, mood: str) -> set[str]:
+    def _group(self, mood: str) -> set[str]:
         from tonotope.session.groups import group_named
 
         try:
-            return group_named(catalogue, mood)
+            return group_named(self.catalogue, mood)
         except InputError as error:
             raise InputError(
                 f"'{mood}' is no mood (there are: {', '.join(MOODS)}), and {error}"
             ) from error
 
     def _familiarity(self) -> NDArray[np.float64]:
-        """Return how well known each track is: 1 for those of the seeds' artists, 0 to 1."""
-        familiar = np.array([float(f.artist in self.seed_artists) for f in self.placed.facts])
-        if not self.seed_artists:
-            self.notes.append("novelty has nothing to go by: no artist is among the seeds.")
+        """Return how well known each track is, 0 to 1.
+
+        Those by the seeds' artists are known. So is, by half, the song that was played most, and by
+        half the artist; others by the logarithm of their plays.
+        """
+        counts = play_counts(self.catalogue)
+        if not self.seed_artists and not counts.of_song:
+            self.notes.append(
+                "novelty has nothing to go by: no seed has an artist, and no plays are known. "
+                "Import some: tonotope plays import FILE"
+            )
+        most_of_song = max(counts.of_song.values(), default=0)
+        most_of_artist = max(counts.of_artist.values(), default=0)
+        familiar = np.zeros(self.n)
+        for row, (track, facts) in enumerate(
+            zip(self.placed.tracks, self.placed.facts, strict=True)
+        ):
+            if facts.artist in self.seed_artists:
+                familiar[row] = 1
+            elif counts.of_song and track.artist is not None:
+                song = counts.of_song[song_key(track.artist, track.title or "")]
+                artist = counts.of_artist[artist_key(track.artist)]
+                shares = _log_share(song, most_of_song), _log_share(artist, most_of_artist)
+                familiar[row] = sum(shares) / 2
         return familiar
+
+
+def _log_share(n: int, most: int) -> float:
+    return math.log1p(n) / math.log1p(most) if most else 0.0
 
 
 def _length_notes(chosen: Chosen, named: Named, length: Length, suiting: _Suiting) -> list[str]:
