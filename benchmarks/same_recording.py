@@ -18,12 +18,11 @@ import av
 import numpy as np
 
 from tonotope import Library, analyze
-from tonotope.discovery import SimilaritySpace
 from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.versions import Versions
 from tonotope.models.cards import read_card
-from tonotope.session import similarity_columns
+from tonotope.session.placed import place_tracks, similarity_columns
 
 ENCODINGS = {
     "mp3 128k": ("mp3", "libmp3lame", 44100, 128_000),
@@ -61,9 +60,8 @@ def main() -> None:
         folder = Path(temporary)
         Library(folder / "l.db").scan([options.folder])
         with Catalogue(folder / "l.db") as catalogue:
-            table = catalogue.table(columns, Versions(FAMILY_VERSIONS, read_card().model_id))
-        space = SimilaritySpace((table.numbers.shape[1], table.embeddings.shape[1]))
-        places = space.fit_transform(np.hstack([table.numbers, table.embeddings]))
+            placed = place_tracks(catalogue, Versions(FAMILY_VERSIONS, read_card().model_id))
+        places = placed.places
         between = np.linalg.norm(places[:, np.newaxis] - places, axis=2)
         np.fill_diagonal(between, np.inf)
         farthest = 0.0
@@ -71,14 +69,13 @@ def main() -> None:
             distances = {}
             for name, (suffix, *how) in ENCODINGS.items():
                 copy = folder / f"copy.{suffix}"
-                encode(table.tracks[row].path, copy, *how)
+                encode(placed.tracks[row].path, copy, *how)
                 heard = analyze(copy, families=columns.families)
-                vector = np.concatenate([columns.of(heard.rows), heard.embedding])[np.newaxis]
-                gap = space.transform(vector)[0] - places[row]
+                gap = placed.place_of(columns.of(heard.rows), heard.embedding) - places[row]
                 distances[name] = round(float(np.linalg.norm(gap)), 3)
             farthest = max(farthest, *distances.values())
             nearest = float(between[row].min())
-            print(f"{Path(table.tracks[row].path).name[:32]:32s} {distances} next {nearest:.3f}")
+            print(f"{Path(placed.tracks[row].path).name[:32]:32s} {distances} next {nearest:.3f}")
     print(json.dumps({"farthest_encoding": farthest, "nearest_other": float(between.min())}))
 
 

@@ -7,11 +7,12 @@ metric stays a sum over columns, and so over the parts: it can be said how much 
 
 The weights w, none below 0.0001, minimise
 
-    mean over triplets of ln(1 + exp(s · w·(p - q)))
-        + 1 / (trust · n_pairs) · (n_parts · Σ over parts of (m - 1)² + Σ over columns of (w - m)²)
+    mean over triplets of ln(1 + exp(s · w·(p - q))) + 10 · (t - 1)²
+        + 1 / (trust · n_links) · (Σ over parts of n_parts (m - 1)² + Σ over columns of (w - m)²)
 
 where p and q are the squared differences, column by column, of a track to one of its group and to
-one picked at random, s is their scale, and m is the mean of w in a part. It is convex, so there is
+one picked at random, s is their scale, and m and t are the means of w in a part and over all. A
+group of n tracks has n - 1 links: all that is more follows from them. It is convex, so there is
 one answer. Without evidence it is 1 everywhere: what was set before stays. Little evidence moves
 whole parts, more of it single columns.
 
@@ -39,6 +40,8 @@ _MOST_PAIRS = 4000
 _STRANGERS = 5
 # Not 0, so that what was learned can be taken back.
 _LEAST_WEIGHT = 1e-4
+# How firmly the mean of the weights stays 1, lest they shrink where groups tell nothing.
+_SIZE_KEPT = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +55,13 @@ class LearnedMetric:
         Tracks picked at random stay as far apart, in the mean square.
     part_weights
         By what factor the say of each part has changed, by its name.
-    n_pairs
-        From how many pairs it was learned.
+    n_links
+        From how many links it was learned.
     """
 
     column_weights: Float32Array
     part_weights: dict[str, float]
-    n_pairs: int
+    n_links: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,13 +76,16 @@ class Objective:
         Takes weights to their mean in each part, shape (n_parts, n_columns).
     part_of
         The part of each column, shape (n_columns,).
+    overall_mean
+        Takes weights to their mean over all, shape (n_columns,).
     strength
-        ``1 / (trust · n_pairs)``.
+        ``1 / (trust · n_links)``.
     """
 
     differences: Float64Array
     part_means: Float64Array
     part_of: NDArray[np.intp]
+    overall_mean: Float64Array
     strength: float
 
     def __call__(self, weights: Float64Array) -> tuple[float, Float64Array]:
@@ -89,10 +95,14 @@ class Objective:
         means = self.part_means @ weights
         apart = weights - means[self.part_of]
         n_parts = len(means)
-        value = np.logaddexp(0, margins).mean() + self.strength * (
-            n_parts * np.sum((means - 1) ** 2) + np.sum(apart**2)
+        excess = self.overall_mean @ weights - 1
+        value = (
+            np.logaddexp(0, margins).mean()
+            + _SIZE_KEPT * excess**2
+            + self.strength * (n_parts * np.sum((means - 1) ** 2) + np.sum(apart**2))
         )
         gradient = self.differences.T @ slopes / len(slopes)
+        gradient += 2 * _SIZE_KEPT * excess * self.overall_mean
         # Of the means within a part, what the columns' gradients of `apart` add up to.
         summed = np.bincount(self.part_of, apart, n_parts)
         gradient += (2 * self.strength) * (
@@ -121,7 +131,8 @@ def learn_metric(
         Rows: those of a group belong together. A pair is a group of two. Of groups that have more
         than 4000 pairs together, so many are drawn.
     trust
-        How much evidence counts against what was set: at 1, a hundred pairs begin to move weights.
+        How much evidence counts against what was set: at 1, ten links move weights a little, and
+        a hundred by much, if they agree.
     seed
         Draws pairs and strangers.
 
@@ -137,8 +148,8 @@ def learn_metric(
         if not 0 <= row < len(places):
             raise ValueError(f"a group has row {row}, expected 0 to {len(places) - 1}.")
     rng = np.random.default_rng(seed)
-    triplets, n_pairs = _triplets(members, len(places), rng)
-    part_of, means = _means_of_parts(parts, places)
+    triplets = _triplets(members, len(places), rng)
+    n_links = sum(len(group) - 1 for group in members if group)
     n_columns = places.shape[1]
     if len(triplets) == 0:
         return LearnedMetric(np.ones(n_columns, np.float32), dict.fromkeys(parts, 1.0), 0)
@@ -146,9 +157,11 @@ def learn_metric(
 
     query, friend, stranger = places[triplets.T].astype(np.float64)
     differences = np.square(query - friend) - np.square(query - stranger)
-    scale = np.abs(differences.sum(axis=1)).mean()
+    scale = max(np.abs(differences.sum(axis=1)).mean(), 1e-12)
+    say = places.var(axis=0, dtype=np.float64) + 1e-12
+    part_of, means = _means_of_parts(parts, say)
     objective = Objective(
-        differences / max(scale, 1e-12), means, part_of, 1 / (trust * 100 * n_pairs)
+        differences / scale, means, part_of, say / say.sum(), 1 / (trust * n_links)
     )
     found = minimize(
         objective,
@@ -157,26 +170,20 @@ def learn_metric(
         method="L-BFGS-B",
         bounds=[(_LEAST_WEIGHT, None)] * n_columns,
     )
-    say = places.var(axis=0, dtype=np.float64)
-    weights = found.x * (say.sum() / max(float(say @ found.x), 1e-12))
-    changes = {
-        name: float(say[columns] @ weights[columns] / max(say[columns].sum(), 1e-12))
-        for name, columns in parts.items()
-    }
-    return LearnedMetric(weights.astype(np.float32), changes, n_pairs)
+    weights = found.x * (say.sum() / float(say @ found.x))
+    changes = dict(zip(parts, (means @ weights).tolist(), strict=True))
+    return LearnedMetric(weights.astype(np.float32), changes, n_links)
 
 
 def _means_of_parts(
-    parts: Mapping[str, slice], places: Float32Array
+    parts: Mapping[str, slice], say: Float64Array
 ) -> tuple[NDArray[np.intp], Float64Array]:
     """Return the part of each column, and what takes weights to their mean in each part.
 
     Columns count by how much they vary: the mean is by how much the say of a part changes.
     """
-    n_columns = places.shape[1]
-    part_of = np.zeros(n_columns, np.intp)
-    say = places.var(axis=0, dtype=np.float64) + 1e-12
-    means = np.zeros((len(parts), n_columns))
+    part_of = np.zeros(len(say), np.intp)
+    means = np.zeros((len(parts), len(say)))
     for number, columns in enumerate(parts.values()):
         part_of[columns] = number
         means[number, columns] = say[columns] / say[columns].sum()
@@ -185,20 +192,19 @@ def _means_of_parts(
 
 def _triplets(
     groups: Sequence[Sequence[int]], n_tracks: int, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], int]:
-    """Return rows of (track, one of its group, one of none of its groups), and the pairs' count."""
+) -> NDArray[np.intp]:
+    """Return rows of (track, one of its group, one of none of its groups), shape (n, 3)."""
     friends: dict[int, set[int]] = {}
     for group in groups:
         for row in group:
             friends.setdefault(row, set()).update(group)
-    pairs = _pairs(groups, rng)
     triplets = [
         (row, friend, stranger)
-        for row, friend in pairs
+        for row, friend in _pairs(groups, rng)
         for stranger in rng.integers(n_tracks, size=_STRANGERS).tolist()
         if stranger not in friends[row]
     ]
-    return np.array(triplets, np.intp).reshape(-1, 3), len(pairs)
+    return np.array(triplets, np.intp).reshape(-1, 3)
 
 
 def _pairs(groups: Sequence[Sequence[int]], rng: np.random.Generator) -> list[tuple[int, int]]:

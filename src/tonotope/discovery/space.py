@@ -410,7 +410,7 @@ def _middle_and_spread(vectors: Float32Array) -> tuple[Float32Array, Float32Arra
             continue
         low, median[column], high = np.percentile(known, [25, 50, 75])
         # Below float32's resolution a spread is rounding, and dividing by it makes noise.
-        least = np.maximum(1e-6 * np.abs(known).max(), 1e-12)
+        least = max(1e-6 * abs(low), 1e-6 * abs(high), 1e-12)
         deviation = (high - low) / _QUARTILES_APART
         if deviation <= least:
             deviation = known.std()  # half of the tracks or more have one value
