@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,8 +30,8 @@ from tonotope.discovery.playlists.moods import MOODS, mood_columns, mood_scores
 from tonotope.discovery.playlists.spacing import Rule, space_out
 from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue, Track
-from tonotope.library.play_counts import play_counts
-from tonotope.library.songs import artist_key, song_key
+from tonotope.library.play_counts import read_counts
+from tonotope.library.songs import SongKey, song_key
 from tonotope.library.versions import Versions
 from tonotope.session.filters import Restriction, TrackFilters
 from tonotope.session.locating import locate
@@ -342,25 +343,29 @@ class _Suiting:
         Those by the seeds' artists are known. So is, by half, the song that was played most, and by
         half the artist; others by the logarithm of their plays.
         """
-        counts = play_counts(self.catalogue)
-        if not self.seed_artists and not counts.of_song:
+        counts = read_counts(self.catalogue)
+        of_song: Counter[SongKey] = Counter()
+        of_artist: Counter[str] = Counter()
+        for song, n in zip(counts.song.tolist(), counts.n.tolist(), strict=True):
+            of_song[counts.songs[song]] += n
+            of_artist[counts.songs[song][0]] += n
+        if not self.seed_artists and not of_song:
             self.notes.append(
                 "novelty has nothing to go by: no seed has an artist, and no plays are known. "
                 "Import some: tonotope plays import FILE"
             )
-        most_of_song = max(counts.of_song.values(), default=0)
-        most_of_artist = max(counts.of_artist.values(), default=0)
+        most_of_song = max(of_song.values(), default=0)
+        most_of_artist = max(of_artist.values(), default=0)
         familiar = np.zeros(self.n)
         for row, (track, facts) in enumerate(
             zip(self.placed.tracks, self.placed.facts, strict=True)
         ):
             if facts.artist in self.seed_artists:
                 familiar[row] = 1
-            elif counts.of_song and track.artist is not None:
-                song = counts.of_song[song_key(track.artist, track.title or "")]
-                artist = counts.of_artist[artist_key(track.artist)]
-                shares = _log_share(song, most_of_song), _log_share(artist, most_of_artist)
-                familiar[row] = sum(shares) / 2
+            elif of_song and track.artist is not None:
+                key = song_key(track.artist, track.title or "")
+                song_share = _log_share(of_song[key], most_of_song)
+                familiar[row] = (song_share + _log_share(of_artist[key[0]], most_of_artist)) / 2
         return familiar
 
 
