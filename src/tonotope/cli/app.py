@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from tonotope.cli.augment import augment
 from tonotope.cli.clusters import clusters
 from tonotope.cli.demo_music import demo_music
+from tonotope.cli.duplicates import duplicates
 from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
 from tonotope.cli.features import features
@@ -23,8 +24,10 @@ from tonotope.cli.models import models
 from tonotope.cli.output import complain
 from tonotope.cli.path import path
 from tonotope.cli.playlist import playlist
+from tonotope.cli.plays import plays
 from tonotope.cli.prepare import prepare
 from tonotope.cli.radio import radio
+from tonotope.cli.recommend import recommend
 from tonotope.cli.scan import scan
 from tonotope.cli.similar import similar
 from tonotope.cli.status import status
@@ -105,6 +108,12 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
   tonotope clusters --k auto --method gmm --space all --json
   tonotope clusters --data gtzan-mel --model runs/mine --part valid --k 10
 """,
+    duplicates: """
+  tonotope duplicates
+  tonotope duplicates --kind same --kind remaster --json
+  tonotope duplicates --merge best.flac other.mp3
+  tonotope duplicates --undo other.mp3
+""",
     features: """
   tonotope features ~/Music --out table.csv
   tonotope features ~/Music --set fma518 --out table.parquet
@@ -128,7 +137,12 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
   tonotope train --data CACHE
   tonotope train --model bbnn --preset liu2020 --data CACHE --split official
   tonotope train --model svm --features mfcc --data CACHE --split artist:5
+  tonotope train --data CACHE --heads genre,multi-label,regression:tempo_bpm
   tonotope train --model bbnn --describe --json
+""",
+    recommend: """
+  tonotope recommend
+  tonotope recommend --user rob --n 50 --json
 """,
     status: """
   tonotope status
@@ -150,6 +164,7 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 for _command, _examples in _EXAMPLES_OF.items():
     app.command(_command, help_epilogue=f"Examples:\n{_examples}")
 app.command(models)
+app.command(plays)
 
 
 def run(arguments: list[str]) -> int:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tonotope.errors import LibraryError
+from tonotope.library.catalogue import Catalogue, Track
 
 if TYPE_CHECKING:
     from tonotope.features.fingerprint import Fingerprint
-    from tonotope.library.catalogue import Catalogue
 
-__all__ = ["StoredFingerprints", "put_fingerprint"]
+__all__ = ["Copy", "StoredFingerprints", "copies", "put_fingerprint"]
 
 # Pairs are verified in the order of their first track: a few of the others come again.
 _HELD = 256
@@ -38,6 +39,43 @@ def put_fingerprint(
             fingerprint.spectrum_db.astype("<f4").tobytes(),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A track and how it is encoded.
+
+    Attributes
+    ----------
+    track
+        The recording, with the first file that holds it.
+    codec
+        As FFmpeg calls it: ``mp3``, ``flac``.
+    bit_rate_bps
+        None where the file does not say.
+    """
+
+    track: Track
+    codec: str
+    bit_rate_bps: int | None
+
+
+def copies(catalogue: Catalogue, version: int) -> list[Copy]:
+    """Return the tracks that have a file and a fingerprint of a version, ordered by path."""
+    query = (
+        "SELECT audio_id, path, title, coalesce(artist, album_artist), album, duration_s, codec,"
+        " bit_rate_bps FROM tracks"
+        " JOIN fingerprints ON fingerprints.track_id = tracks.id AND fingerprints.version = ?"
+        " JOIN files ON files.track_id = tracks.id LEFT JOIN tags ON file_id = files.id"
+        " WHERE missing_since IS NULL ORDER BY path"
+    )
+    found: dict[str, Copy] = {}
+    try:
+        for *about, codec, bit_rate_bps in catalogue.connection.execute(query, (version,)):
+            found.setdefault(about[0], Copy(Track(*about), codec, bit_rate_bps))
+    except sqlite3.DatabaseError as error:
+        raise _damaged(catalogue, str(error)) from error
+    return list(found.values())
 
 
 class StoredFingerprints(Sequence["Fingerprint"]):
@@ -77,19 +115,20 @@ class StoredFingerprints(Sequence["Fingerprint"]):
                 (self._audio_ids[row],),
             ).fetchone()
         except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
+            raise _damaged(self._catalogue, str(error)) from error
         if found is None:
-            raise self._damaged(f"track {self._audio_ids[row]} lost its fingerprint")
+            raise _damaged(self._catalogue, f"track {self._audio_ids[row]} lost its fingerprint")
         marks, chroma, spectrum_db = found
         if len(marks) % 4 or len(chroma) % 12 or len(spectrum_db) != _SPECTRUM_BYTES:
-            raise self._damaged("fingerprints of wrong length")
+            raise _damaged(self._catalogue, "fingerprints of wrong length")
         return Fingerprint(
             np.frombuffer(marks, "<u4").astype(np.uint32, copy=False),
             np.frombuffer(chroma, np.uint8).reshape(-1, 12),
             np.frombuffer(spectrum_db, "<f4").astype(np.float32, copy=False),
         )
 
-    def _damaged(self, reason: str) -> LibraryError:
-        return LibraryError(
-            f"library '{self._catalogue.path}' is damaged: {reason}. Move it away and scan again."
-        )
+
+def _damaged(catalogue: Catalogue, reason: str) -> LibraryError:
+    return LibraryError(
+        f"library '{catalogue.path}' is damaged: {reason}. Move it away and scan again."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -22,8 +22,12 @@ from tonotope.session.placed import Placed, facts_of, place_tracks
 from tonotope.session.playlists import Playlist, PlaylistWishes, compose, length_of
 
 if TYPE_CHECKING:
+    from tonotope.library.plays import ImportSummary
+    from tonotope.session.plays import Recommendations
+    from tonotope.discovery.duplicates import Kind
     from tonotope.discovery.groups import Method
     from tonotope.discovery.playlists import Spacing
+    from tonotope.session.duplicates import Duplicates, MergedTrack
     from tonotope.session.explaining import Explainer
     from tonotope.session.groups import Groups
     from tonotope.session.paths import TrackPath
@@ -313,6 +317,74 @@ class Library:
             method=method,
             space=space,
             on_progress=on_progress,
+        )
+
+    def duplicates(
+        self,
+        kinds: Collection[Kind] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Duplicates:
+        """Return which tracks may be one recording; see `session.duplicates.find_duplicates`."""
+        from tonotope.discovery.duplicates import KINDS
+        from tonotope.session.duplicates import find_duplicates
+
+        return find_duplicates(
+            self._catalogue, self._versions, KINDS if kinds is None else kinds, on_progress
+        )
+
+    def merge(
+        self, kept: str | os.PathLike[str], others: Sequence[str | os.PathLike[str]]
+    ) -> list[MergedTrack]:
+        """Let one recording stand for others in all answers; see `session.duplicates.merge`."""
+        from tonotope.session.duplicates import merge
+
+        self._placed = None
+        return merge(self._catalogue, self._versions, kept, others)
+
+    def undo_merges(self, names: Sequence[str | os.PathLike[str]]) -> list[MergedTrack]:
+        """Let merged recordings stand for themselves again; see `session.duplicates`."""
+        from tonotope.session.duplicates import undo_merges
+
+        self._placed = None
+        return undo_merges(self._catalogue, self._versions, names)
+
+    def merged(self) -> list[MergedTrack]:
+        """Return what was merged, the earliest first."""
+        from tonotope.session.duplicates import merged_tracks
+
+        return merged_tracks(self._catalogue, self._versions)
+
+    def import_plays(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        listener: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> ImportSummary:
+        """Import a listening history; make the library, if there is none.
+
+        See `tonotope.library.plays.import_plays`.
+        """
+        from tonotope.library.plays import import_plays
+
+        with Catalogue(self._path, create=True) as catalogue:
+            return import_plays(catalogue, path, listener=listener, on_progress=on_progress)
+
+    def recommend(
+        self,
+        listener: str | None = None,
+        *,
+        n: int = 20,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Recommendations:
+        """Return tracks that a listener has not played and may like.
+
+        See `tonotope.session.plays.recommend`.
+        """
+        from tonotope.session.plays import recommend
+
+        return recommend(
+            self._catalogue, self._space, listener=listener, n=n, on_progress=on_progress
         )
 
     @property

@@ -13,7 +13,7 @@ from tonotope.errors import TrackNotFoundError
 from tonotope.library.catalogue import Catalogue, Track, album_key
 from tonotope.session.placed import Placed, similarity_columns
 
-__all__ = ["listen", "locate"]
+__all__ = ["audio_id_of", "listen", "locate"]
 
 _AUDIO_ID = re.compile(r"[0-9a-fA-F]{8,32}")
 
@@ -31,8 +31,8 @@ def locate(
         If the file is not in the library and gives no sound.
     """
     name = os.fspath(file_or_id)
-    path = os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111 - as it is named
-    audio_id = catalogue.audio_id_at(path) or _audio_id_of(catalogue, name, path)
+    path = _absolute(name)
+    audio_id = audio_id_of(catalogue, file_or_id)
     row = placed.row_of.get(audio_id)
     if row is not None:
         return placed.tracks[row], placed.places[row]
@@ -43,7 +43,21 @@ def locate(
     return listen(placed, path)
 
 
-def _audio_id_of(catalogue: Catalogue, name: str, path: str) -> str:
+def audio_id_of(catalogue: Catalogue, file_or_id: str | os.PathLike[str]) -> str:
+    """Return the recording that a file, in the library or not, or an id names.
+
+    Raises
+    ------
+    TrackNotFoundError
+        If there is no such file or track.
+    DecodeError
+        If the file is not in the library and gives no sound.
+    """
+    name = os.fspath(file_or_id)
+    path = _absolute(name)
+    held = catalogue.audio_id_at(path)
+    if held is not None:
+        return held
     if os.path.lexists(path):
         from tonotope.audio import identify
 
@@ -57,6 +71,10 @@ def _audio_id_of(catalogue: Catalogue, name: str, path: str) -> str:
         else "is neither a file nor the id of a track in the library. Check its spelling"
     )
     raise TrackNotFoundError(f"'{name}' {reason}.")
+
+
+def _absolute(name: str) -> str:
+    return os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111 - as it is named
 
 
 def listen(placed: Placed, path: str) -> tuple[Track, NDArray[np.float32]]:

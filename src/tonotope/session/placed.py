@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tonotope.discovery import SimilaritySpace, TrackFacts
 from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue, Track
+from tonotope.library.duplicates import standing_for, without_merged
 from tonotope.library.versions import Versions
 from tonotope.session.descriptions import describe, similarity_columns, widths_of_parts
 
@@ -41,7 +42,7 @@ class Placed:
     places
         Shape (n_tracks, n_axes), float32: near means alike, by Euclidean distance.
     row_of
-        Rows by `audio_id`.
+        Rows by `audio_id`; of a recording that was merged into another, that one's row.
     """
 
     space: SimilaritySpace
@@ -131,6 +132,11 @@ def place_tracks(
     """
     table = catalogue.table(similarity_columns(), versions)
     _refuse_empty(table, catalogue, versions)
+    standing = standing_for(catalogue)
+    table = without_merged(table, standing)
+    row_of = {track.audio_id: row for row, track in enumerate(table.tracks)}
+    # Who asks for a track that was merged is answered by the one that stands for it.
+    row_of |= {merged: row_of[kept] for merged, kept in standing.items() if kept in row_of}
     space = _fitted(table.numbers, table.embeddings, weights)
     return Placed(
         space=space,
@@ -139,7 +145,7 @@ def place_tracks(
         numbers=table.numbers,
         embeddings=table.embeddings,
         places=space.places_,
-        row_of={track.audio_id: row for row, track in enumerate(table.tracks)},
+        row_of=row_of,
     )
 
 
