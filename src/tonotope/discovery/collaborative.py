@@ -15,7 +15,7 @@ the similarity space, (n_songs, n_columns).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
@@ -197,7 +197,9 @@ class FactorsFromSound:
         return np.asarray(self._model.predict(places) + self._mean, np.float32)
 
 
-def content_scores(plays: Plays, places: FloatArray, candidates: FloatArray) -> NDArray[np.float64]:
+def content_scores(
+    plays: Plays, places: FloatArray, candidates: FloatArray, *, centre: FloatArray | None = None
+) -> NDArray[np.float64]:
     """Return how much songs sound like what listeners played: the mean cosine to it.
 
     Parameters
@@ -208,19 +210,21 @@ def content_scores(plays: Plays, places: FloatArray, candidates: FloatArray) -> 
         Of these songs, shape (n_songs, n_columns).
     candidates
         Places of the songs to be scored, shape (n_candidates, n_columns).
+    centre
+        From where directions are taken, shape (n_columns,): the mean of all songs that there are;
+        of `places` if it is not said.
 
     Returns
     -------
     ndarray
-        Shape (n_listeners, n_candidates), -1 to 1; 0 for a listener without plays. Cosines are
-        between differences from the mean of `places`.
+        Shape (n_listeners, n_candidates), -1 to 1; 0 for a listener without plays.
     """
     weights = csr_array(plays, dtype=np.float64, copy=True)
     weights.data = np.log1p(weights.data)
     totals = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
-    centre = places.mean(axis=0)
-    profiles = (weights @ _directions(places - centre)) / np.where(totals > 0, totals, 1)
-    scores: NDArray[np.float64] = profiles @ _directions(candidates - centre).T
+    origin = places.mean(axis=0) if centre is None else centre
+    profiles = (weights @ _directions(places - origin)) / np.where(totals > 0, totals, 1)
+    scores: NDArray[np.float64] = profiles @ _directions(candidates - origin).T
     return scores
 
 
@@ -259,6 +263,7 @@ def hybrid_weight(
     heard: NDArray[np.intp],
     groups: Sequence[object],
     rng: np.random.Generator,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> float:
     """Choose the weight of the hybrid by hiding the plays of songs, a fifth at a time.
 
@@ -274,6 +279,8 @@ def hybrid_weight(
         Of each song in `places`; what is of one group (an artist) is hidden together.
     rng
         Parts the groups.
+    on_progress
+        Called with how many of how many parts are tried.
 
     Returns
     -------
@@ -286,6 +293,8 @@ def hybrid_weight(
     parts = np.array([part_of[group] for group in groups])
     gains: dict[float, list[NDArray[np.float64]]] = {weight: [] for weight in _WEIGHTS}
     for part in range(_N_INNER_FOLDS):
+        if on_progress is not None:
+            on_progress(part, _N_INNER_FOLDS)
         hidden, shown = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
         if len(hidden) < 2 or len(shown) < _N_INNER_FOLDS:
             continue

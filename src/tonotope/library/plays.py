@@ -26,10 +26,12 @@ from tonotope.library.songs import artist_key, song_key
 __all__ = [
     "DEFAULT_LISTENER",
     "ImportSummary",
+    "OnProgress",
     "PlayImport",
     "forget_import",
     "import_plays",
     "list_imports",
+    "track_names",
 ]
 
 DEFAULT_LISTENER = "me"
@@ -273,14 +275,11 @@ class _Writer:
     def _match(self) -> None:
         """Count the songs and artists of the import that the library has."""
         execute = self._connection.execute
-        tracks = execute(
-            "SELECT DISTINCT coalesce(artist, album_artist), title FROM tags"
-            " WHERE coalesce(artist, album_artist) IS NOT NULL"
-        )
         artists, songs = set(), set()
-        for artist, title in tracks:
-            artists.add(artist_key(artist))
-            if title is not None:
+        for artist, title in track_names(self._connection):
+            if artist is not None:
+                artists.add(artist_key(artist))
+            if artist is not None and title is not None:
                 songs.add(song_key(artist, title))
         named = {
             song_key(artist, title)
@@ -296,6 +295,16 @@ class _Writer:
         self._summary.songs_in_library = len(named & songs)
         self._summary.artists = len(named_artists)
         self._summary.artists_unknown = len(named_artists - artists)
+
+
+def track_names(connection: sqlite3.Connection) -> list[tuple[str | None, str | None]]:
+    """Return artist and title of each track that has a file, as tagged; None where it is not."""
+    rows = connection.execute(
+        # Of several files the first: beside min(), SQLite takes the other columns from its row.
+        "SELECT coalesce(artist, album_artist), title, min(path) FROM files"
+        " LEFT JOIN tags ON file_id = files.id WHERE missing_since IS NULL GROUP BY track_id"
+    )
+    return [(artist, title) for artist, title, _ in rows]
 
 
 def list_imports(catalogue: Catalogue) -> list[PlayImport]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TypeAlias
 
-__all__ = ["artist_key", "song_key"]
+__all__ = ["SongKey", "artist_key", "song_key"]
+
+SongKey: TypeAlias = tuple[str, str]
+"""Of the artist, and of the title."""
 
 # What streaming services and scrobblers add to a title or an artist, and taggers do not.
 _GUESTS = r"(?:feat|ft|featuring)\b[^()\[\]]*"
@@ -17,14 +21,14 @@ _ADDED_TO_ARTIST = re.compile(rf"\s*[(\[]{_GUESTS}[)\]]|\s+{_GUESTS}$", re.I)
 _THE = re.compile(r"^the\s+(?=\S)|,\s*the$")
 
 
-def song_key(artist: str, title: str) -> tuple[str, str]:
+def song_key(artist: str, title: str) -> SongKey:
     """Return what two ways of writing a song have in common, and other songs do not.
 
     Letters and digits count; case, accents, punctuation and spaces do not, nor guests ("feat."),
     a "Remastered" in brackets or behind a dash, or an artist's "The". Versions that sound
     different ("Live", "Remix") stay different songs.
     """
-    return artist_key(artist), _bare(_ADDED_TO_TITLE.sub("", title))
+    return artist_key(artist), _bare(_ADDED_TO_TITLE.sub("", title) or title)
 
 
 def artist_key(artist: str) -> str:
