@@ -20,6 +20,7 @@ from tonotope.cli.failures import failures
 from tonotope.cli.features import features
 from tonotope.cli.genre import genre
 from tonotope.cli.judge import judge
+from tonotope.cli.map import map_
 from tonotope.cli.models import models
 from tonotope.cli.output import complain
 from tonotope.cli.path import path
@@ -113,6 +114,11 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
   tonotope duplicates --kind same --kind remaster --json
   tonotope duplicates --merge best.flac other.mp3
   tonotope duplicates --undo other.mp3
+""",
+    map_: """
+  tonotope map --out map.html
+  tonotope map --dims 3 --method pca --out map.html
+  tonotope map --fresh --out map.png
 """,
     features: """
   tonotope features ~/Music --out table.csv

@@ -1,11 +1,12 @@
 """How far a map may be believed.
 
-Conventions: k is the length of a list of nearest tracks, n the number of tracks. Lists are made anew
-on the map and in the space, by Euclidean distance, the track itself left out. With many tracks the
-measures are means over a sample of them, each of which is still compared with all n.
+Conventions: k is the length of a list of nearest tracks, n the number of tracks. Lists are made
+anew on the map and in the space, by Euclidean distance, the track itself left out. With many tracks
+the measures are means over a sample of them, each of which is still compared with all n.
 
-- Trustworthiness (Venna & Kaski 2001): 1 where no track has come near on the map that is not near in
-  the space; what has is weighed by how far it lies behind the k nearest there. About 0.5 by chance.
+- Trustworthiness (Venna & Kaski 2001): 1 where no track has come near on the map that is not near
+  in the space; what has is weighed by how far it lies behind the k nearest there. About 0.5 by
+  chance.
 - Overlap: the share of the k nearest in the space that are among the k nearest on the map.
 - Neighbourhood hit (Paulovich et al. 2008): the share of the k nearest on the map that have the
   track's own label. Beside it the same in the space, which says how much of what is lost was lost

@@ -88,8 +88,8 @@ def draw_map(
     places
         Shape (n_tracks, n_columns), finite; Euclidean distances mean dissimilarity.
     method
-        One of `METHODS`; ``"umap"`` needs umap-learn. Fewer than `FEWEST_TRACKS`, or tracks that are
-        all the same, are drawn by PCA whatever is asked for.
+        One of `METHODS`; ``"umap"`` needs umap-learn. Fewer than `FEWEST_TRACKS`, or tracks that
+        are all the same, are drawn by PCA whatever is asked for.
     n_dims
         2 or 3.
     seed

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tonotope.session.duplicates import Duplicates, MergedTrack
     from tonotope.session.explaining import Explainer
     from tonotope.session.groups import Groups
+    from tonotope.session.maps import LibraryMap
     from tonotope.session.paths import TrackPath
     from tonotope.session.radio import TrackRadio
 
@@ -385,6 +386,27 @@ class Library:
 
         return recommend(
             self._catalogue, self._space, listener=listener, n=n, on_progress=on_progress
+        )
+
+    def map(
+        self,
+        *,
+        method: str | None = None,
+        n_dims: int = 2,
+        fresh: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> LibraryMap:
+        """Return the tracks on a map, which the library keeps; see `session.maps.map_library`."""
+        from tonotope.session.maps import map_library
+
+        return map_library(
+            self._catalogue,
+            self._space,
+            self._versions,
+            method=method,
+            n_dims=n_dims,
+            fresh=fresh,
+            on_progress=on_progress,
         )
 
     @property
