@@ -122,7 +122,8 @@ def test_of_a_pair_that_comes_nearer_the_distance_does_not_grow(
     correction = CORRECTIONS[name](n_neighbours=3).fit(places)
     usual = correction._usual[:1]
     near, far = (np.full((1, len(places)), d, np.float32) for d in sorted((a, b)))
-    nearer, farther = (correction._corrected(d, usual) for d in (near, far))
+    every = correction._usual[np.newaxis]
+    nearer, farther = (correction._corrected(d, usual[:, np.newaxis], every) for d in (near, far))
     assert (nearer <= farther + 1e-6).all()
 
 
@@ -183,6 +184,20 @@ def test_what_is_added_is_measured_by_the_references(name: str) -> None:
     assert asked[0, 0] == pytest.approx(of_old[0, 40], rel=1e-4)
 
 
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_some_candidates_are_corrected_as_among_all(name: str) -> None:
+    places = places_of(40)
+    correction = CORRECTIONS[name]().fit(places)
+    for queries, rows in ((places[3:6], np.array([3, 4, 5])), (places_of(3, seed=5), None)):
+        distances = between(queries, places)
+        candidates = np.argsort(distances, axis=1)[:, :7]
+        some = correction.correct_candidates(
+            queries, candidates, np.take_along_axis(distances, candidates, axis=1), rows
+        )
+        every = np.take_along_axis(correction.correct(distances, rows), candidates, axis=1)
+        np.testing.assert_allclose(some, every, rtol=1e-3, atol=1e-5)
+
+
 def skewness(counts: np.ndarray) -> float:
     apart = counts - counts.mean()
     return float((apart**3).mean() / (apart**2).mean() ** 1.5)
@@ -207,5 +222,5 @@ def test_hubs_are_fewer(name: str) -> None:
 
 
 def test_no_such_correction() -> None:
-    with pytest.raises(ValueError, match=r"no hubness correction is called 'x'\. There are: mutual"):
+    with pytest.raises(ValueError, match=r"is called 'x'\. There are: mutual_proximity, "):
         correction_of("x")

@@ -109,14 +109,44 @@ class HubnessCorrection(ABC):
         ndarray
             Same shape, float32. Symmetric, where both tracks are the library's.
         """
-        to_references = distances[:, self.references_]
+        usual = self._usual_of_queries(distances[:, self.references_], rows)
+        return self._corrected(distances, usual, self._usual[np.newaxis])
+
+    def correct_candidates(
+        self,
+        queries: Float32Array,
+        candidates: NDArray[np.intp],
+        distances: Float32Array,
+        rows: NDArray[np.intp] | None = None,
+    ) -> Float32Array:
+        """Return the corrected distances of some tracks only.
+
+        Parameters
+        ----------
+        queries
+            Their places, shape (n_queries, n_columns).
+        candidates
+            Rows of the library, shape (n_queries, n_candidates).
+        distances
+            Euclidean, from the queries to these, same shape.
+        rows
+            As for `correct`.
+        """
+        to_references = distances_between(queries, self._reference_places, self._norms)
+        usual = self._usual_of_queries(to_references, rows)
+        return self._corrected(distances, usual, self._usual[candidates])
+
+    def _usual_of_queries(
+        self, to_references: Float32Array, rows: NDArray[np.intp] | None
+    ) -> Float32Array:
+        """Return what queries are used to, shape (n_queries, 1, n_numbers)."""
         if rows is None:
             nearest = to_references.argmin(axis=1)
             at_home = to_references[np.arange(len(nearest)), nearest] == 0
             own = np.where(at_home, nearest, -1)
         else:
             own = np.where(rows < 0, -1, self._own_reference[rows])
-        return self._corrected(distances, self._summarise(to_references, own))
+        return self._summarise(to_references, own)[:, np.newaxis]
 
     def _usual_of(self, places: Float32Array, own: NDArray[np.intp]) -> Float32Array:
         size = max(1, _BLOCK_DISTANCES // len(self._reference_places))
@@ -145,8 +175,20 @@ class HubnessCorrection(ABC):
         """
 
     @abstractmethod
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
-        """Return distances, shape (n_queries, n_tracks), corrected by what queries are used to."""
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
+        """Return corrected distances.
+
+        Parameters
+        ----------
+        distances
+            Shape (n_queries, n_tracks).
+        of_query
+            What queries are used to, shape (n_queries, 1, n_numbers).
+        of_track
+            What tracks are used to, shape (1 or n_queries, n_tracks, n_numbers).
+        """
 
 
 class MutualProximity(HubnessCorrection):
@@ -174,14 +216,14 @@ class MutualProximity(HubnessCorrection):
         least = np.maximum(self._LEAST_DEVIATION_SHARE * mean, 1e-12)
         return np.stack([mean, np.maximum(deviation, least)], axis=1).astype(np.float32)
 
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
         from scipy.special import ndtr
 
-        mean, deviation = self._usual.T
-        of_track = ndtr((distances - mean) / deviation)
-        of_query = ndtr((distances - usual[:, :1]) / usual[:, 1:])
+        a, b = (ndtr((distances - usual[..., 0]) / usual[..., 1]) for usual in (of_query, of_track))
         # Not 1 - (1 - a)(1 - b), which is 0 for all that are near.
-        corrected: Float32Array = of_track + of_query - of_track * of_query
+        corrected: Float32Array = a + b - a * b
         return corrected
 
 
@@ -202,15 +244,18 @@ class EmpiricMutualProximity(HubnessCorrection):
     def _summarise(self, distances: Float32Array, own: NDArray[np.intp]) -> Float32Array:
         return distances
 
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
-        n_references = self._usual.shape[1]
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
+        n_references = of_query.shape[-1]
+        of_track = np.broadcast_to(of_track, (len(distances), *of_track.shape[1:]))
         beyond = np.empty(distances.shape, np.float32)
         size = max(1, _BLOCK_DISTANCES // n_references)
-        for row, (apart, seen) in enumerate(zip(distances, usual, strict=True)):
+        for row, apart in enumerate(distances):
             for start in range(0, len(apart), size):
                 some = slice(start, start + size)
                 limit = apart[some, np.newaxis]
-                both = (self._usual[some] > limit) & (seen > limit)
+                both = (of_track[row, some] > limit) & (of_query[row] > limit)
                 beyond[row, some] = np.count_nonzero(both, axis=1)
         beyond -= distances / (1 + distances)
         beyond -= n_references
@@ -246,8 +291,12 @@ class LocalScaling(_Local):
         farthest: Float32Array = self._nearest(distances, own).max(axis=1, keepdims=True)
         return np.maximum(farthest, _LEAST_DISTANCE, out=farthest)
 
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
-        corrected: Float32Array = -np.expm1(-np.square(distances) / (usual * self._usual.T))
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
+        corrected: Float32Array = -np.expm1(
+            -np.square(distances) / (of_query[..., 0] * of_track[..., 0])
+        )
         return corrected
 
 
@@ -266,8 +315,10 @@ class Nicdm(_Local):
         mean: Float32Array = self._nearest(distances, own).mean(axis=1, keepdims=True)
         return np.maximum(mean, _LEAST_DISTANCE, out=mean)
 
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
-        corrected: Float32Array = distances / np.sqrt(usual * self._usual.T)
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
+        corrected: Float32Array = distances / np.sqrt(of_query[..., 0] * of_track[..., 0])
         return corrected
 
 
@@ -287,8 +338,10 @@ class Csls(_Local):
         power: Float32Array = np.square(self._nearest(distances, own)).mean(axis=1, keepdims=True)
         return power
 
-    def _corrected(self, distances: Float32Array, usual: Float32Array) -> Float32Array:
-        corrected: Float32Array = 2 * np.square(distances) - usual - self._usual.T
+    def _corrected(
+        self, distances: Float32Array, of_query: Float32Array, of_track: Float32Array
+    ) -> Float32Array:
+        corrected: Float32Array = 2 * np.square(distances) - of_query[..., 0] - of_track[..., 0]
         return corrected
 
 

@@ -13,8 +13,7 @@ Rankings use distances that are corrected for hubness, see `tonotope.discovery.h
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,119 +21,27 @@ from numpy.typing import NDArray
 from tonotope.discovery.distances import Float32Array, distances_between, distances_to
 from tonotope.discovery.estimator import Estimator, check_vectors
 from tonotope.discovery.hubness import HubnessCorrection, correction_of
+from tonotope.discovery.standardising import Part
+from tonotope.discovery.weights import PARTS, PRESETS, weights_of
+
+if TYPE_CHECKING:
+    from tonotope.discovery.approximate import ApproximateIndex
 
 __all__ = ["PARTS", "PRESETS", "SimilaritySpace", "distances_to", "weights_of"]
 
-PARTS = ("embedding", "timbre", "harmony", "rhythm", "dynamics")
-"""The parts that a track is described by."""
-
-PRESETS: Mapping[str, Mapping[str, float]] = {
-    name: dict(zip(PARTS, weights, strict=True))
-    for name, weights in {
-        "balanced": (0.60, 0.16, 0.08, 0.10, 0.06),
-        "timbre": (0.20, 0.65, 0.05, 0.05, 0.05),
-        "rhythm": (0.20, 0.05, 0.05, 0.65, 0.05),
-        "mood": (0.30, 0.10, 0.20, 0.20, 0.20),
-        "harmony": (0.20, 0.05, 0.65, 0.05, 0.05),
-    }.items()
-}
-"""How much say each part has, by the name of the preset."""
-
-# One absurd number (the kurtosis of a track with one click) must not outweigh all others.
-_LARGEST_DEVIATION = 3.0
-# Interquartile range of a normal distribution, in deviations.
-_QUARTILES_APART = 1.349
 # Medians and axes are learned from no more tracks than these.
 _SAMPLE_TRACKS = 20_000
 _BLOCK_TRACKS = 4096
+_BLOCK_QUERIES = 1024
 _BLOCK_DISTANCES = 1 << 22
+# How many of the Euclidean nearest, for each that is wanted, are ranked anew by a correction.
+_CANDIDATES_PER_NEIGHBOUR = 10
 
 # Onto how many principal axes a part is projected: these keep its neighbours.
 _AXES: Mapping[str, int] = {
     "embedding": 64, "timbre": 48, "harmony": 16, "rhythm": 16, "dynamics": 8
 }  # fmt: skip
 _AXES_OF_OTHERS = 128
-
-
-def weights_of(
-    weights: str | Mapping[str, float], parts: Collection[str] = PARTS
-) -> dict[str, float]:
-    """Return how much say each part has; all say together is 1.
-
-    Parameters
-    ----------
-    weights
-        The name of one of the `PRESETS`, in which a part that it does not know counts 1; or
-        numbers by part, in which a part that is not named does not count.
-    parts
-        Those there are.
-
-    Raises
-    ------
-    ValueError
-        If there is no such preset or part, or a number is below 0 or none is above.
-    """
-    if isinstance(weights, str):
-        if weights not in PRESETS:
-            raise ValueError(f"no weights are called {weights!r}. There are: {', '.join(PRESETS)}.")
-        given = {part: PRESETS[weights].get(part, 1.0) for part in parts}
-    else:
-        unknown = [part for part in weights if part not in parts]
-        if unknown:
-            raise ValueError(f"no part is called {unknown[0]!r}. There are: {', '.join(parts)}.")
-        given = {part: float(weights.get(part, 0.0)) for part in parts}
-    total = sum(given.values())
-    if not all(0 <= weight < np.inf for weight in given.values()) or not 0 < total < np.inf:
-        shown = ", ".join(f"{part}={weight:g}" for part, weight in given.items())
-        raise ValueError(f"weights cannot be {shown}: none below 0, and one at least above.")
-    return {part: weight / total for part, weight in given.items()}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """How the columns of one part become places, before they are weighted.
-
-    Attributes
-    ----------
-    median, spread, mean
-        Of each column; the mean is that of the standardised column. Shape (n_columns,).
-    axes
-        Shape (n_columns, n_axes); None where the columns stay as they are.
-    deviation
-        How far tracks are from the middle, in the mean square; 0 if all are alike.
-    """
-
-    median: Float32Array
-    spread: Float32Array
-    mean: Float32Array
-    axes: Float32Array | None
-    deviation: float
-
-    @classmethod
-    def of(cls, vectors: Float32Array, n_axes: int) -> _Part:
-        """Learn from some tracks' columns, shape (n_tracks, n_columns)."""
-        median, spread = _middle_and_spread(vectors)
-        standard = _standardised(vectors, median, spread)
-        mean = standard.mean(axis=0, dtype=np.float64).astype(np.float32)
-        standard -= mean
-        axes = None
-        if n_axes < standard.shape[1]:
-            axes = _principal_axes(standard, n_axes)
-            standard = standard @ axes
-        deviation = float(np.sqrt(np.square(standard).sum(axis=1).mean(dtype=np.float64)))
-        return cls(median, spread, mean, axes, deviation)
-
-    @property
-    def n_axes(self) -> int:
-        return int(len(self.mean) if self.axes is None else self.axes.shape[1])
-
-    def project(self, vectors: Float32Array) -> Float32Array:
-        """Return where tracks lie, shape (n_tracks, n_axes); on average 1 from the middle."""
-        standard = _standardised(vectors, self.median, self.spread)
-        standard -= self.mean
-        places = standard if self.axes is None else standard @ self.axes
-        places *= np.float32(1 / self.deviation if self.deviation > 0 else 0)
-        return places
 
 
 class SimilaritySpace(Estimator):
@@ -167,6 +74,8 @@ class SimilaritySpace(Estimator):
         What `learn` multiplied the squared differences by, shape (n_axes,); 1 before.
     correction_
         The fitted `HubnessCorrection`, or None.
+    index_
+        What `build_index` made, or None.
     """
 
     def __init__(
@@ -183,6 +92,7 @@ class SimilaritySpace(Estimator):
 
     places_: Float32Array
     correction_: HubnessCorrection | None
+    index_: ApproximateIndex | None
     _norms: Float32Array
 
     # Fitting
@@ -211,7 +121,7 @@ class SimilaritySpace(Estimator):
             sample = vectors[np.sort(rng.choice(len(vectors), _SAMPLE_TRACKS, replace=False))]
         self._columns_of_part = columns
         self._fitted = {
-            name: _Part.of(sample[:, of_part], _AXES.get(name, _AXES_OF_OTHERS))
+            name: Part.of(sample[:, of_part], _AXES.get(name, _AXES_OF_OTHERS))
             for name, of_part in columns.items()
         }
         ends = np.cumsum([part.n_axes for part in self._fitted.values()]).tolist()
@@ -242,6 +152,8 @@ class SimilaritySpace(Estimator):
         self._norms = np.concatenate([self._norms, np.einsum("ij,ij->i", places, places)])
         if self.correction_ is not None:
             self.correction_.add(places)
+        if self.index_ is not None:
+            self.index_.add(places)
         return places
 
     def learn(self, groups: Sequence[Collection[int]], *, trust: float = 1.0) -> Self:
@@ -269,6 +181,22 @@ class SimilaritySpace(Estimator):
         self.column_weights_ = metric.column_weights
         places *= np.sqrt(metric.column_weights)
         self._settle(places)
+        return self
+
+    def build_index(self) -> Self:
+        """Make `kneighbors` fast where there are over half a million tracks, and nearly exact.
+
+        The index is dropped when the space is fitted or learns; `add` adds to it.
+
+        Raises
+        ------
+        InputError
+            If faiss is not installed.
+        """
+        from tonotope.discovery.approximate import ApproximateIndex
+
+        self._refuse_unfitted()
+        self.index_ = ApproximateIndex(self.places_)
         return self
 
     # Asking
@@ -330,16 +258,11 @@ class SimilaritySpace(Estimator):
             )
         distances = np.empty((len(queries), n_neighbors), np.float32)
         indices = np.empty((len(queries), n_neighbors), np.intp)
-        size = max(1, _BLOCK_DISTANCES // len(self.places_))
-        for start in range(0, len(queries), size):
-            block = slice(start, min(start + size, len(queries)))
+        find = self._among_all if self.index_ is None else self._among_candidates
+        for start in range(0, len(queries), _BLOCK_QUERIES):
+            block = slice(start, min(start + _BLOCK_QUERIES, len(queries)))
             rows = np.arange(block.start, block.stop) if X is None else None
-            apart = distances_between(queries[block], self.places_, self._norms)
-            corrected = self._corrected(apart, rows)
-            if rows is not None:
-                corrected[np.arange(len(rows)), rows] = np.inf
-            indices[block] = _lowest(corrected, n_neighbors)
-            distances[block] = np.take_along_axis(corrected, indices[block], axis=1)
+            distances[block], indices[block] = find(queries[block], rows, n_neighbors)
         return (distances, indices) if return_distance else indices
 
     def contributions(self, a: Float32Array, b: Float32Array) -> dict[str, float]:
@@ -388,9 +311,43 @@ class SimilaritySpace(Estimator):
         """Take these for the library's places."""
         self.places_ = places
         self._norms = np.einsum("ij,ij->i", places, places)
-        self.correction_ = None
+        self.correction_ = self.index_ = None
         if self.correction is not None:
             self.correction_ = correction_of(self.correction)(seed=self.seed).fit(places)
+
+    def _among_all(
+        self, queries: Float32Array, rows: NDArray[np.intp] | None, n: int
+    ) -> tuple[Float32Array, NDArray[np.intp]]:
+        """Return distances and rows of the nearest n; `rows` are those of the queries."""
+        found = []
+        size = max(1, _BLOCK_DISTANCES // len(self.places_))
+        for start in range(0, len(queries), size):
+            block = slice(start, start + size)
+            own = None if rows is None else rows[block]
+            corrected = self._corrected(
+                distances_between(queries[block], self.places_, self._norms), own
+            )
+            if own is not None:
+                corrected[np.arange(len(own)), own] = np.inf
+            found.append(_lowest(corrected, n))
+        distances, columns = (np.concatenate(every) for every in zip(*found, strict=True))
+        return distances, columns
+
+    def _among_candidates(
+        self, queries: Float32Array, rows: NDArray[np.intp] | None, n: int
+    ) -> tuple[Float32Array, NDArray[np.intp]]:
+        """Do what `_among_all` does with what the index finds by Euclidean distance."""
+        assert self.index_ is not None
+        wanted = min(len(self.places_), _CANDIDATES_PER_NEIGHBOUR * n + 1)
+        apart, candidates = self.index_.query(queries, wanted)
+        corrected = apart
+        if self.correction_ is not None:
+            corrected = self.correction_.correct_candidates(queries, candidates, apart, rows)
+        corrected[candidates < 0] = np.inf
+        if rows is not None:
+            corrected[candidates == rows[:, np.newaxis]] = np.inf
+        distances, columns = _lowest(corrected, n)
+        return distances, np.take_along_axis(candidates, columns, axis=1)
 
     def _corrected(
         self, distances: Float32Array, rows: NDArray[np.intp] | None = None
@@ -400,50 +357,12 @@ class SimilaritySpace(Estimator):
         return self.correction_.correct(distances, rows)
 
 
-def _middle_and_spread(vectors: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Return the columns' medians and robust deviations; infinite where a column says nothing."""
-    median = np.zeros(vectors.shape[1], np.float32)
-    spread = np.full(vectors.shape[1], np.inf, np.float32)
-    for column, values in enumerate(vectors.T):
-        known = values[np.isfinite(values)].astype(np.float64)
-        if len(known) == 0:
-            continue
-        low, median[column], high = np.percentile(known, [25, 50, 75])
-        # Below float32's resolution a spread is rounding, and dividing by it makes noise.
-        least = max(1e-6 * abs(low), 1e-6 * abs(high), 1e-12)
-        deviation = (high - low) / _QUARTILES_APART
-        if deviation <= least:
-            deviation = known.std()  # half of the tracks or more have one value
-        if deviation > least:
-            spread[column] = deviation
-    return median, spread
-
-
-def _standardised(
-    vectors: Float32Array, median: Float32Array, spread: Float32Array
-) -> Float32Array:
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        standard: Float32Array = (vectors - median) / spread
-    standard[~np.isfinite(vectors)] = 0
-    return np.clip(standard, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=standard)
-
-
-def _principal_axes(centred: Float32Array, n_axes: int) -> Float32Array:
-    """Return the axes along which tracks differ most, shape (n_columns, n_axes), orthonormal."""
-    covariance = (centred.T @ centred).astype(np.float64) / len(centred)
-    _, vectors = np.linalg.eigh(covariance)
-    axes = vectors[:, : -n_axes - 1 : -1]
-    # An axis has no direction; the same library should give the same places everywhere.
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(n_axes)]
-    return np.ascontiguousarray(axes * np.sign(largest), np.float32)
-
-
-def _lowest(distances: Float32Array, n: int) -> NDArray[np.intp]:
-    """Return where the lowest of each row are, ascending; the first of equals first."""
+def _lowest(distances: Float32Array, n: int) -> tuple[Float32Array, NDArray[np.intp]]:
+    """Return the lowest n of each row, ascending, and where they are; the first of equals first."""
     if n < distances.shape[1]:
-        some = np.sort(np.argpartition(distances, n - 1, axis=1)[:, :n], axis=1)
+        columns = np.sort(np.argpartition(distances, n - 1, axis=1)[:, :n], axis=1)
     else:
-        some = np.tile(np.arange(n), (len(distances), 1))
-    order = np.argsort(np.take_along_axis(distances, some, axis=1), axis=1, kind="stable")
-    indices: NDArray[np.intp] = np.take_along_axis(some, order, axis=1)
-    return indices
+        columns = np.tile(np.arange(n), (len(distances), 1))
+    lowest = np.take_along_axis(distances, columns, axis=1)
+    order = np.argsort(lowest, axis=1, kind="stable")
+    return np.take_along_axis(lowest, order, axis=1), np.take_along_axis(columns, order, axis=1)
