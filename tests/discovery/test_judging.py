@@ -195,9 +195,9 @@ def test_cosine_ranks_by_the_cosine() -> None:
 
 def test_corrected_spaces_have_less_hubness() -> None:
     rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(300, 50)).astype(np.float32)
+    vectors = rng.normal(size=(120, 50)).astype(np.float32)
     space = SimilaritySpace({"embedding": 40, "timbre": 10}).fit(vectors)
-    labels = labels_of([0] * 300)
+    labels = labels_of([0] * 120)
     found = judge_spaces(compared_spaces(space, vectors[:, :40]), labels, k=10)["spaces"]
     skewness = {one["space"]: one["hubness"]["skewness"] for one in found}
     for name in ("descriptors", "embedding", "both"):

@@ -125,6 +125,8 @@ def _print(document: dict[str, Any]) -> None:
         for name, labels in document["labels"].items()
     )
     say(f"known: {', '.join(known)}")
+    if (headline := document["spaces"][0]["genre_artist_filter"]) is not None:
+        say(f"tracks of whose genre other artists have some: {headline['n']}")
     for title, columns in _TABLES.items():
         _print_table(title, columns, document)
     say("")
@@ -190,27 +192,26 @@ def _of_task(task: str, key: str) -> Callable[[dict[str, Any]], str]:
 
 
 _TASK_OF = {
-    "by other artists": "genre_artist_filter",
-    "on other albums": "genre_artist_album_filter",
-    "of the genre": "genre",
-    "by the artist": "artist",
-    "on his other albums": "artist_album_filter",
+    "other artists": "genre_artist_filter",
+    "and albums": "genre_artist_album_filter",
+    "any": "genre",
+    "his": "artist",
+    "on other albums": "artist_album_filter",
 }
 # From the title of a table to its columns.
 _TABLES: dict[str, _Columns] = {
     "Genre: of {k} neighbours, the share that is of the query's": {
-        "by other artists": _of_task("genre_artist_filter", "precision"),
+        "other artists": _of_task("genre_artist_filter", "precision"),
         "95% interval": lambda space: _range(space["precision_ci"]),
         "against cosine": lambda space: _difference(space["against_baseline"]),
         "nDCG": _of_task("genre_artist_filter", "ndcg"),
-        "on other albums": _of_task("genre_artist_album_filter", "precision"),
-        "of the genre": _of_task("genre", "precision"),
-        "judged by": lambda space: str((space["genre_artist_filter"] or {}).get("n", _UNKNOWN)),
+        "and albums": _of_task("genre_artist_album_filter", "precision"),
+        "any": _of_task("genre", "precision"),
     },
     "Artist: of {k} neighbours, the share that is by the query's": {
-        "by the artist": _of_task("artist", "precision"),
+        "his": _of_task("artist", "precision"),
         "nDCG": _of_task("artist", "ndcg"),
-        "on his other albums": _of_task("artist_album_filter", "precision"),
+        "on other albums": _of_task("artist_album_filter", "precision"),
     },
     "Hubs: how unevenly tracks are spread over the lists, and what can be reached": {
         "skewness": lambda space: _number(space["hubness"]["skewness"]),

@@ -56,22 +56,27 @@ def compared_spaces(
     """
     if name is not None and name not in SPACES:
         raise InputError(f"no space is called '{name}'. There are: {', '.join(SPACES)}.")
-    return [_space(fitted, embeddings, wanted) for wanted in (SPACES if name is None else [name])]
+    made: dict[str, Float32Array] = {}
+    spaces = []
+    for wanted in SPACES if name is None else [name]:
+        columns = wanted.removesuffix(_CORRECTED)
+        if columns not in made:
+            made[columns] = _places(fitted, embeddings, columns)
+        correction = fitted.correction if wanted.endswith(_CORRECTED) else None
+        distances = _Distances(made[columns], correction)
+        spaces.append(JudgedSpace(wanted, made[columns], distances, wanted == DEFAULT_SPACE))
+    return spaces
 
 
-def _space(fitted: SimilaritySpace, embeddings: Float32Array, name: str) -> JudgedSpace:
-    columns = name.removesuffix(_CORRECTED)
+def _places(fitted: SimilaritySpace, embeddings: Float32Array, columns: str) -> Float32Array:
     if columns == BASELINE:
-        places = _directions(embeddings)
-    else:
-        parts = [
-            fitted.places_[:, part]
-            for of, part in fitted.parts_.items()
-            if columns == "both" or (of == EMBEDDING) == (columns == EMBEDDING)
-        ]
-        places = np.hstack(parts)
-    correction = fitted.correction if name.endswith(_CORRECTED) else None
-    return JudgedSpace(name, places, _Distances(places, correction), name == DEFAULT_SPACE)
+        return _directions(embeddings)
+    parts = [
+        fitted.places_[:, part]
+        for of, part in fitted.parts_.items()
+        if columns == "both" or (of == EMBEDDING) == (columns == EMBEDDING)
+    ]
+    return np.hstack(parts)
 
 
 def _directions(vectors: Float32Array) -> Float32Array:

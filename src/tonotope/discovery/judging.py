@@ -149,6 +149,11 @@ def judge_spaces(
                 on_progress(n_before + done, len(spaces) * n_tracks)
 
         judged.append(_Judgement.of(space, labels, tasks, k, step))
+    # A space and its correction have the same places, and so the same paths.
+    paths = {
+        id(places): _paths(places, labels.facts, np.random.default_rng(seed))
+        for places in {id(space.places): space.places for space in spaces}.values()
+    }
     of_baseline = next((j.headline for j in judged if j.space.name == baseline), None)
     return {
         "k": k,
@@ -163,6 +168,7 @@ def judge_spaces(
         **_bounds(tasks, labels, k),
         "spaces": [
             one.document(labels, None if one.space.name == baseline else of_baseline, plays, seed)
+            | {"paths": paths[id(one.space.places)]}
             for one in judged
         ],
         "notes": _notes(labels, k),
@@ -242,7 +248,6 @@ class _Judgement:
             "diversity": _rounded(diversity / apart) if diversity is not None and apart else None,
             "coverage": _rounded(list_metrics.coverage(self.spread, len(places))),
             "novelty_bits": _mean(list_metrics.novelty(self.spread, met)),
-            "paths": _paths(places, labels.facts, np.random.default_rng(seed)),
         }
 
     def _task(self, name: str) -> dict[str, Any] | None:
