@@ -160,7 +160,7 @@ def _print(found: Duplicates) -> None:
             track = copy.track
             say(f"  {place + 1}  {track.name}  ({duration(track.duration_s)}, {_encoding(copy)})")
             say(f"     {track.audio_id[:8]}  {track.path}")
-        for pair in group.pairs:
+        for pair in _joining(group):
             say(f"     {pair.a + 1} and {pair.b + 1}: {_evidence(pair)}")
         say("")
     if not found.n_tracks and found.n_out_of_date:
@@ -173,6 +173,19 @@ def _print(found: Duplicates) -> None:
     )
     if found.n_out_of_date:
         say(f"{found.n_out_of_date} tracks may be missing: scan again.")
+
+
+def _joining(group: DuplicateGroup) -> list[DuplicatePair]:
+    """Return for each track but the first the evidence that joins it to the best before it.
+
+    Where it is joined to none of these, all of its evidence.
+    """
+    to_first: dict[int, DuplicatePair] = {}
+    for pair in group.pairs:
+        to_first.setdefault(pair.b, pair)
+    joined = list(to_first.values())
+    n_joined = len(group.copies) - 1
+    return joined if len(joined) == n_joined else group.pairs
 
 
 def _encoding(copy: Copy) -> str:
@@ -189,7 +202,7 @@ def _evidence(pair: DuplicatePair) -> str:
             words.append(f"{pair.transposition:+d} semitones")
         return ", ".join([*words, *map(_times, pair.stretches)])
     assert pair.bit_error_rate is not None
-    words = [f"{pair.kind}: {1 - pair.bit_error_rate:.1%} of the marks' bits are the same"]
+    words = [f"{pair.kind}: {1 - pair.bit_error_rate:.1%} of the fingerprint's bits agree"]
     if pair.kind == "edit":
         words[0] += f" over {duration(pair.shared_s)}"
         return ", ".join([*words, *map(_times, pair.stretches)])

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.features.fingerprint import MARK_PERIOD_S, Fingerprint
+from tonotope.features.fingerprint import MARK_BLOCKS, MARK_PERIOD_S, Fingerprint
 
 __all__ = [
     "KINDS",
@@ -318,7 +318,8 @@ def compare(
     if not shared or n_shared < _SHARE_OF_EDIT * min(n_audible):
         return None
     bit_error_rate = sum(run.n_errors for run in shared) / (32 * n_shared)
-    stretches = tuple(run.stretch for run in sorted(shared, key=lambda run: run.start))
+    shared.sort(key=lambda run: run.start)
+    stretches = tuple(_stretch(first.marks, second.marks, run) for run in shared)
     if len(shared) > 1 or not _is_whole(first.marks, second.marks, shared[0]):
         return DuplicatePair(a, b, "edit", bit_error_rate, None, None, stretches)
     level_db, spectrum_db = _difference_db(first, second)
@@ -336,16 +337,6 @@ class _Run:
     offset: int
     n_audible: int
     n_errors: int
-
-    @property
-    def stretch(self) -> Stretch:
-        return Stretch(
-            *(
-                round(mark * MARK_PERIOD_S, 2)
-                for shift in (0, self.offset)
-                for mark in (self.start + shift, self.stop + shift)
-            )
-        )
 
 
 def _shared(
@@ -397,6 +388,21 @@ def _best_run(
     run = slice(start, stop)
     n_audible, n_errors = int(is_audible[run].sum()), int(errors[run].sum())
     return _Run(low + start, low + stop, offset, n_audible, n_errors)
+
+
+def _stretch(first: NDArray[np.uint32], second: NDArray[np.uint32], run: _Run) -> Stretch:
+    """Return a run in seconds.
+
+    A mark is of 2.4 s of sound: where it is the first that agrees, what is shared begins in the
+    middle of it, unless one of the tracks does.
+    """
+    start, stop = run.start, run.stop + MARK_BLOCKS - 1
+    if start > max(0, -run.offset):
+        start += MARK_BLOCKS // 2
+    if run.stop < min(len(first), len(second) - run.offset):
+        stop -= MARK_BLOCKS // 2
+    edges = (start, stop, start + run.offset, stop + run.offset)
+    return Stretch(*(round(edge * MARK_PERIOD_S, 2) for edge in edges))
 
 
 def _is_whole(first: NDArray[np.uint32], second: NDArray[np.uint32], run: _Run) -> bool:

@@ -32,8 +32,12 @@ _SHARE_ALIKE = 0.095
 _OPEN_COST, _EXTEND_COST = 5.0, 0.5
 _N_NEIGHBOURS = 8
 _LAGS = (0, 1, 2, 4)
-_LEAST_AGREEMENT = 0.5
+# The harmony of 30 of 32 versions of 16 real tracks (transposed, faster, slower, in a hall, in
+# noise) agrees over 47 % at least; that of 300 pairs of different tracks over 36 % at most.
+_LEAST_AGREEMENT = 0.45
 _LEAST_ROWS = round(20.0 / CHROMA_PERIOD_S)
+# Time and memory grow with the square of it.
+_MOST_ROWS = round(20 * 60.0 / CHROMA_PERIOD_S)
 _BATCH_TRACKS = 1024
 
 
@@ -132,14 +136,14 @@ def compare_harmony(
     a, b
         Their rows, to be named in the answer.
     """
-    x, y = _unit_rows(first.chroma), _unit_rows(second.chroma)
-    if min(len(x), len(y)) < _LEAST_ROWS:
+    x, y = (_unit_rows(one.chroma[:_MOST_ROWS]) for one in (first, second))
+    n_shorter = min(len(x), len(y))
+    if n_shorter < _LEAST_ROWS:
         return None
-    best = max(
+    (length, stretch), transposition = max(
         (_longest_path(_recurrences(x, np.roll(y, -k, axis=1))), k) for k in _transpositions(x, y)
     )
-    (length, stretch), transposition = best
-    agreement = min(1.0, length / min(len(x), len(y)))
+    agreement = min(1.0, length / n_shorter)
     if agreement < _LEAST_AGREEMENT:
         return None
     transposition = nearest_key(transposition)
@@ -170,31 +174,41 @@ def _longest_path(is_alike: NDArray[np.bool_]) -> tuple[float, Stretch]:
     """Return the best score of a path (Serrà's Qmax), and the moments it leads through.
 
     A path goes on by one moment in both tracks, or by two in one of them. Each moment alike adds
-    one; each other costs 5 where it begins a gap and 0.5 in one.
+    one, each other costs 5 where it begins a gap and 0.5 in one.
     """
     n_x, n_y = is_alike.shape
-    # Two columns of zeros in front: there is nothing before the first moment.
-    score = np.zeros((n_x + 2, n_y + 2))
-    origin = np.zeros((n_x + 2, n_y + 2), np.int64)
-    padded = np.zeros((n_x + 2, n_y + 2), bool)
-    padded[2:, 2:] = is_alike
-    here = np.arange(n_y)
-    best, end = 0.0, (0, 0)
+    # Two rows and columns in front: there is nothing before the first moment. After a moment,
+    # `score` is what goes on where the next is alike, and `left` where it is not.
+    score = np.zeros((n_x + 2, n_y + 2), np.float32)
+    left = np.zeros((n_x + 2, n_y + 2), np.float32)
+    costs = np.where(is_alike, np.float32(_OPEN_COST), np.float32(_EXTEND_COST))
     for i in range(2, n_x + 2):
-        before = (i - 1, i - 2, i - 1), (slice(1, -1), slice(1, -1), slice(0, -2))
-        scores = np.stack([score[r, c] for r, c in zip(*before, strict=True)])
-        origins = np.stack([origin[r, c] for r, c in zip(*before, strict=True)])
-        was_alike = np.stack([padded[r, c] for r, c in zip(*before, strict=True)])
-        now = padded[i, 2:]
-        costs = np.where(was_alike, _OPEN_COST, _EXTEND_COST)
-        reached = np.where(now, scores, scores - costs)
-        choice = reached.argmax(axis=0)
-        row = np.maximum(reached[choice, here], 0) + now
-        begins = reached[choice, here] <= 0
+        now = is_alike[i - 2]
+        on, off = _best_before(score, i), _best_before(left, i)
+        row = np.where(now, on + np.float32(1), np.maximum(off, np.float32(0)))
         score[i, 2:] = row
-        origin[i, 2:] = np.where(begins, (i - 2) * n_y + here, origins[choice, here])
-        if row.max(initial=0) > best:
-            best, end = float(row.max()), (i - 2, int(row.argmax()))
-    start = divmod(int(origin[end[0] + 2, end[1] + 2]), n_y)
-    edges = ((start[k], end[k] + _CONTEXT) for k in (0, 1))
-    return best, Stretch(*(round(m * CHROMA_PERIOD_S, 1) for edge in edges for m in edge))
+        left[i, 2:] = row - costs[i - 2]
+    end = np.unravel_index(int(score.argmax()), score.shape)
+    start = _start_of_path(score, left, is_alike, int(end[0]), int(end[1]))
+    edges = ((start[k] - 2, int(end[k]) - 2 + _CONTEXT) for k in (0, 1))
+    stretch = Stretch(*(round(m * CHROMA_PERIOD_S, 1) for edge in edges for m in edge))
+    return float(score[end]), stretch
+
+
+def _best_before(values: Float32Array, i: int) -> Float32Array:
+    best: Float32Array = np.maximum(values[i - 1, 1:-1], values[i - 2, 1:-1])
+    return np.maximum(best, values[i - 1, :-2], out=best)
+
+
+def _start_of_path(
+    score: Float32Array, left: Float32Array, is_alike: NDArray[np.bool_], i: int, j: int
+) -> tuple[int, int]:
+    """Return where the best path that ends in a moment begins."""
+    while i >= 2 and j >= 2:
+        values = score if is_alike[i - 2, j - 2] else left
+        before = ((i - 1, j - 1), (i - 2, j - 1), (i - 1, j - 2))
+        best = max(before, key=lambda moment: values[moment])
+        if score[best] <= 0:
+            break
+        i, j = best
+    return max(i, 2), max(j, 2)

@@ -26,6 +26,7 @@ from tonotope.features.tonal import pitch_class_profile
 
 __all__ = [
     "CHROMA_PERIOD_S",
+    "MARK_BLOCKS",
     "MARK_PERIOD_S",
     "N_SPECTRUM_BANDS",
     "Fingerprint",
@@ -50,6 +51,8 @@ _FIRST_MEL = 4
 # the marks of two copies may lie beside each other.
 _SMOOTHING = np.array([1, 2, 3, 4, 3, 2, 1], np.float64) / 16
 _LAG = 6
+MARK_BLOCKS = len(_SMOOTHING) + _LAG
+"""How many periods long the sound is that a mark is made of; it begins with the mark."""
 # Below this mean power in the mel bands (78 dB below full scale), or 60 dB below the track's
 # loudest, there is nothing to recognise: what an encoder leaves there is its own.
 _AUDIBLE_POWER = 1e-6
@@ -142,7 +145,7 @@ class FingerprintStream:
 def _marks(mel: Float32Array) -> NDArray[np.uint32]:
     mels = slice(_FIRST_MEL, _FIRST_MEL + _N_BANDS * _MELS_PER_BAND)
     bands = mel[:, mels].reshape(len(mel), _N_BANDS, _MELS_PER_BAND).mean(axis=2, dtype=np.float64)
-    n_marks = len(bands) - len(_SMOOTHING) + 1 - _LAG
+    n_marks = len(bands) - MARK_BLOCKS + 1
     if n_marks < 1:
         return np.zeros(0, np.uint32)
     n_sums = n_marks + _LAG
