@@ -93,7 +93,7 @@ def playlist(
     from tonotope.library.playlist_files import check_playlist_name
     from tonotope.session import Library
     from tonotope.session.filters import TrackFilters
-    from tonotope.session.playlists import PlaylistWishes
+    from tonotope.session.suiting import PlaylistWishes
 
     if minutes is not None and not isfinite(minutes):
         raise InputError(f"a playlist cannot hold {minutes} minutes. Name a number of them.")

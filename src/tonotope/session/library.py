@@ -19,19 +19,20 @@ from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.session.locating import locate
 from tonotope.session.placed import Placed, facts_of, place_tracks
-from tonotope.session.playlists import Playlist, PlaylistWishes, compose, length_of
+from tonotope.session.playlists import Playlist, compose, length_of
+from tonotope.session.suiting import PlaylistWishes
 
 if TYPE_CHECKING:
-    from tonotope.library.plays import ImportSummary
-    from tonotope.session.plays import Recommendations
     from tonotope.discovery.duplicates import Kind
     from tonotope.discovery.groups import Method
     from tonotope.discovery.playlists import Spacing
+    from tonotope.library.plays import ImportSummary
     from tonotope.session.duplicates import Duplicates, MergedTrack
     from tonotope.session.explaining import Explainer
     from tonotope.session.groups import Groups
     from tonotope.session.maps import LibraryMap
     from tonotope.session.paths import TrackPath
+    from tonotope.session.plays import Recommendations
     from tonotope.session.radio import TrackRadio
 
 __all__ = ["Library", "SimilarTrack", "SimilarTracks"]

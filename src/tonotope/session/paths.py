@@ -10,8 +10,8 @@ from tonotope.discovery.paths import find_path
 from tonotope.discovery.recordings import same_recording
 from tonotope.errors import InputError
 from tonotope.library.catalogue import Catalogue, Track
+from tonotope.session.named import name_tracks
 from tonotope.session.placed import Placed, facts_of
-from tonotope.session.playlists import name_tracks
 
 __all__ = ["TrackPath", "path_between"]
 

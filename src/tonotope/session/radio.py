@@ -12,8 +12,8 @@ from tonotope.discovery.playlists.choice import Spacing
 from tonotope.discovery.radio import Radio
 from tonotope.errors import InputError
 from tonotope.library.catalogue import Catalogue, Track
+from tonotope.session.named import name_tracks
 from tonotope.session.placed import Placed, facts_of
-from tonotope.session.playlists import name_tracks
 
 __all__ = ["TrackRadio", "radio_of"]
 
