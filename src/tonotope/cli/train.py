@@ -14,6 +14,12 @@ from tonotope.errors import InputError
 
 __all__ = ["train"]
 
+# Of other heads than the genre's.
+_TITLES = {
+    "mean_average_precision": "mean average precision", "roc_auc": "ROC AUC", "r2": "R²",
+    "mae": "mean error",
+}  # fmt: skip
+
 
 def train(
     *,
@@ -26,6 +32,8 @@ def train(
     epochs: WholeNumber | None = None,
     seed: WholeNumber | None = None,
     features: str | None = None,
+    heads: str | None = None,
+    targets: str | None = None,
     teacher: str | None = None,
     teacher_weight: float | None = None,
     initial: Annotated[Path | None, Parameter(name="--from")] = None,
@@ -66,6 +74,11 @@ def train(
     features
         What a classical model learns from: mfcc (the default), mel, embedding (of the model that
         comes with Tonotope), embedding:NAME, or a table, .csv or .parquet.
+    heads
+        What is told besides the genre, with commas between: genre, multi-label (all of a clip's
+        genres), regression:COLUMN (a number of clips.csv); each with =NUMBER for its weight.
+    targets
+        A table with the numbers of regression, by the names of clips; .csv or .parquet.
     teacher
         A file of another network's tags of the training clips, `.npz`.
     teacher_weight
@@ -91,7 +104,7 @@ def train(
 
     given = {
         "model": model, "epochs": epochs, "seed": seed, "teacher": teacher, "device": device,
-        "teacher_weight": teacher_weight, "threads": threads,
+        "heads": heads, "targets": targets, "teacher_weight": teacher_weight, "threads": threads,
     }  # fmt: skip
     layers: list[Mapping[str, Any]] = [
         {"teacher_weight": 1.0} if teacher is not None else {},
@@ -189,5 +202,9 @@ def _print(result: dict[str, Any]) -> None:
         say(f"balanced {result['balanced_accuracy']:.1%}, macro F1 {result['macro_f1']:.3f}")
     else:
         say("nothing to judge by: the split has neither a test nor a validation part")
+    for name, figures in result.get("heads", {}).items():
+        words = [f"{title} {figures[key]:.3g}" for key, title in _TITLES.items()
+                 if figures.get(key) is not None]  # fmt: skip
+        say(f"{name}: {', '.join(words) or 'nothing to judge by'} ({figures['n']} clips)")
     if "folder" in result:
         say(f"written to {result['folder']}")

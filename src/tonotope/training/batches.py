@@ -37,12 +37,15 @@ class Batch:
     tags, tags_known
         What the teacher heard, shape (batch, n_tags), and how much of it counts, (batch,); None
         without one.
+    others
+        What other heads are to say, shape (batch, n_outputs), NaN where unknown; None without any.
     """
 
     log_mel: Tensor
     genre: Tensor
     tags: Tensor | None
     tags_known: Tensor | None
+    others: Tensor | None = None
 
 
 class TrainingBatches:
@@ -66,6 +69,8 @@ class TrainingBatches:
         Or None.
     generator
         What everything is drawn from.
+    others
+        What other heads are to say of each clip, shape (n_clips, n_outputs); None without any.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class TrainingBatches:
         vary: Vary,
         teacher: Teacher | None,
         generator: torch.Generator,
+        others: np.ndarray | None = None,
     ) -> None:
         if len(rows) < 2:
             raise InputError(
@@ -92,6 +98,7 @@ class TrainingBatches:
         self._config = config
         self._vary = vary
         self._teacher = teacher
+        self._others = None if others is None else torch.from_numpy(others)
         self._generator = generator
         # A last batch of one would have no deviation to normalise with.
         self._batch_size = min(config.batch_size, len(rows))
@@ -113,6 +120,7 @@ class TrainingBatches:
         log_mel, start, stop = excerpts(mel, config.crop_columns, config.tempo_spread, generator)
         log_mel = self._vary(log_mel, generator)
         genre = self._targets[self._genre[rows]]
+        others = None if self._others is None else self._others[rows]
         tags = known = None
         if self._teacher is not None:
             tags, is_known = self._teacher.targets(rows, start, stop)
@@ -122,7 +130,9 @@ class TrainingBatches:
             log_mel, genre = mixture.of(log_mel), mixture.of(genre)
             if tags is not None and known is not None:
                 tags, known = mixture.of(tags), known[mixture.other].minimum(known)
-        return Batch(log_mel, genre, tags, known)
+            if others is not None:
+                others = mixture.of(others)  # with what is unknown, it is unknown
+        return Batch(log_mel, genre, tags, known, others)
 
 
 def excerpts(

@@ -3,7 +3,7 @@
 A folder of two files. ``mel.npy``: uint8, shape (n_clips, 128, n_columns), where
 ``dB = v / 255 * 80 - 80`` is what `tonotope.models.frontend.gtzan_mel` gives. ``clips.csv``: a row
 per clip, columns ``clip, genre`` and, where known, ``split, artist, title, recording, genres``
-(``genres`` with ``|`` between them).
+(``genres`` with ``|`` between them); others may hold numbers to be learned.
 """
 
 from __future__ import annotations
@@ -15,11 +15,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.errors import PathError
+from tonotope.errors import InputError, PathError
 from tonotope.features.stft import Float32Array
 from tonotope.training.clips import PARTS, Clip, labels_of
 
-__all__ = ["CLIPS_FILE", "DEPTH_DB", "MEL_FILE", "N_BANDS", "Cache", "decibels", "read_cache"]
+__all__ = [
+    "CLIPS_FILE",
+    "DEPTH_DB",
+    "MEL_FILE",
+    "N_BANDS",
+    "Cache",
+    "decibels",
+    "numbers_of",
+    "read_cache",
+]
 
 MEL_FILE = "mel.npy"
 CLIPS_FILE = "clips.csv"
@@ -113,6 +122,49 @@ def read_cache(folder: Path) -> Cache:
             f"{len(clips)}. Make it anew with: tonotope prepare"
         )
     return Cache(folder, clips, mel)
+
+
+def numbers_of(cache: Cache, column: str) -> Float32Array:
+    """Return a column of numbers of a cache's ``clips.csv``.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_clips,), float32; NaN where a cell is empty or not finite.
+
+    Raises
+    ------
+    InputError
+        If there is no such column.
+    PathError
+        If the file cannot be read, or has something else than numbers there.
+    """
+    path = cache.folder / CLIPS_FILE
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            if column not in (rows.fieldnames or ()):
+                raise InputError(
+                    f"'{path}' has no column {column!r} (it has: "
+                    f"{', '.join(rows.fieldnames or ())}). Add it, or name a table that has it: "
+                    "--targets TABLE"
+                )
+            cells = [(row.get(column) or "").strip() for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _broken(path, error) from error
+    numbers = np.full(len(cells), np.nan)
+    for k, cell in enumerate(cells):
+        try:
+            numbers[k] = float(cell or "nan")
+        except ValueError:
+            raise PathError(
+                f"'{path}' has {cell!r} for clip '{cache.clips[k].name}' in column {column!r}, "
+                "which is no number. Leave the cell empty where it is unknown."
+            ) from None
+    with np.errstate(over="ignore"):
+        small = numbers.astype(np.float32)
+    small[~np.isfinite(small)] = np.nan
+    return small
 
 
 def _clip(row: dict[str, str | None]) -> Clip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig, to_toml
 from tonotope.training.evaluation.provenance import provenance
 from tonotope.training.export import Exported
+from tonotope.training.heads import Heads
 from tonotope.training.run_folders import write_whole
 
 __all__ = ["CARD_FILE", "write_card"]
@@ -42,6 +43,7 @@ def write_card(
     unknown_below: float | None,
     n_weights: int,
     embedding_size: int,
+    heads: Heads,
     source: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a model's card beside its file, as `tonotope.models.cards.read_card` reads it.
@@ -55,11 +57,13 @@ def write_card(
     exported, int8
         The model in float32 and in 8 bits.
     measured
-        Of `tonotope.training.evaluation.evaluate.evaluate`.
+        Of `tonotope.training.finishing.finish`.
     temperature, unknown_below
         What was fitted on the validation part.
     n_weights, embedding_size
         Of the network.
+    heads
+        What it tells besides the genre.
     source
         The card of the model whose weights were begun with: what that heard, this has heard, too.
     """
@@ -87,6 +91,7 @@ def write_card(
         f"embedding_size = {embedding_size}",
         *([f"unknown_below = {unknown_below:.4f}"] if unknown_below is not None else []),
         "",
+        *_of_heads(heads, measured.get("heads", {}), exported, int8),
         "[data]",
         f"name = {_text(data)}",
         f"split = {_text(split.name)}",
@@ -121,6 +126,29 @@ def write_card(
     path = folder / CARD_FILE
     write_whole(path, ("\n".join(lines) + "\n").encode())
     return path
+
+
+def _of_heads(
+    heads: Heads, measured: Mapping[str, Any], exported: Exported, int8: Exported
+) -> Iterator[str]:
+    """Yield a table for each: what its output means, and how well it does."""
+    for head in heads:
+        yield f"[heads.{_text(head.name)}]"
+        yield f"kind = {_text(head.kind)}"
+        yield f"output = {_text(head.name)}"
+        if head.labels:
+            yield f"labels = {_text(list(head.labels))}"
+        else:
+            # The output is in the column's own unit: these are folded into the graph.
+            yield f"column = {_text(head.name)}"
+            yield f"mean = {head.mean:.6g}"
+            yield f"deviation = {head.deviation:.6g}"
+        yield f"onnx_difference = {exported.others[head.name]:.2e}"
+        yield f"int8_difference = {int8.others[head.name]:.4g}"
+        for name, value in measured.get(head.name, {}).items():
+            if name != "kind" and value is not None:
+                yield f"{name} = {value}"
+        yield ""
 
 
 def _text(value: Any) -> str:

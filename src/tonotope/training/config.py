@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tonotope.errors import InputError
+from tonotope.training.heads import GENRE, head_settings
 
 __all__ = ["PRESETS", "TrainingConfig", "preset_of", "read_config", "resolve_config", "to_toml"]
 
@@ -67,6 +68,12 @@ class TrainingConfig:
         tell too, and the weight of that loss; empty for none.
     members
         How many networks of other seeds are trained; their scores are averaged.
+    heads
+        What is told besides the genre, on the same trunk: ``genre``, ``multi-label``,
+        ``regression:COLUMN``, each with ``=NUMBER`` for the weight of its loss; see
+        `tonotope.training.heads`.
+    targets
+        The table with the numbers of ``regression``; empty for the cache's own ``clips.csv``.
     train_parts
         Parts that are trained on: ``train``, and ``train,valid`` for the weights that are given
         away once all choices were made.
@@ -102,6 +109,8 @@ class TrainingConfig:
     teacher: str = ""
     teacher_weight: float = 0.0
     members: int = 1
+    heads: tuple[str, ...] = (GENRE,)
+    targets: str = ""
     train_parts: tuple[str, ...] = ("train",)
     temperature: float = 0.0
     precision: str = "auto"
@@ -144,6 +153,9 @@ class TrainingConfig:
             raise InputError(
                 f"train_parts is {','.join(self.train_parts)!r}; it is train, or train,valid."
             )
+        kinds = {setting.kind for setting in head_settings(self.heads)}
+        if self.targets and "regression" not in kinds:
+            raise InputError("targets is set, but no head for it. Name one: regression:COLUMN")
         if self.teacher_weight and not self.teacher:
             raise InputError("teacher_weight is set, but no teacher. Name its file: --teacher")
         if self.teacher and not self.teacher_weight:

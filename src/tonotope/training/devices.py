@@ -117,6 +117,7 @@ class Devices:
             log_mel=batch.log_mel.to(self.device),
             genre=batch.genre.to(self.device),
             tags=None if batch.tags is None else batch.tags.to(self.device),
+            others=None if batch.others is None else batch.others.to(self.device),
             tags_known=None if batch.tags_known is None else batch.tags_known.to(self.device),
         )
 

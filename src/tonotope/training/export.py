@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,19 @@ class Exported:
         The largest difference of a probability from what it was made of, over the clips compared.
     same_answers
         Share of the clips compared whose likeliest genre is the same.
+    others
+        The largest difference of each of the other heads, by name, in its unit.
     """
 
     path: Path
     difference: float
     same_answers: float
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
-def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Exported:
+def export_onnx(
+    listener: nn.Module, path: Path, log_mel: Float32Array, heads: Sequence[str] = ()
+) -> Exported:
     """Write a network as ONNX in float32, and compare the two.
 
     Parameters
@@ -56,11 +61,15 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
         Where to.
     log_mel
         Windows to compare on, shape (n, n_columns, 128), 2 at least.
+    heads
+        Names of what it returns besides.
 
     Raises
     ------
     ModelError
         If ONNX Runtime gives other answers.
+    PathError
+        If the file cannot be written.
     """
     require("onnx", "exporting a network")
     listener = listener.eval()
@@ -71,7 +80,7 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
             (example,),
             dynamo=True,
             input_names=[_INPUT],
-            output_names=list(_OUTPUTS),
+            output_names=[*_OUTPUTS, *heads],
             dynamic_shapes={"log_mel": {0: torch.export.Dim("batch", min=1, max=1024)}},
             verbose=False,
         )
@@ -84,16 +93,22 @@ def export_onnx(listener: nn.Module, path: Path, log_mel: Float32Array) -> Expor
         noted.ClearField("doc_string")
     write_whole(path, proto.SerializeToString(deterministic=True))
     with torch.no_grad():
-        expected = np.concatenate(
-            [listener(torch.from_numpy(clip[np.newaxis]))[0].numpy() for clip in log_mel]
-        )
-    exported = _compared(path, log_mel, expected)
-    if not exported.difference < _TOLERANCE:
-        path.unlink()
-        raise ModelError(
-            f"'{path}' would differ from the trained network by {exported.difference:.1e} in a "
-            "probability: not written. Please report it."
-        )
+        heard = [listener(torch.from_numpy(clip[np.newaxis])) for clip in log_mel]
+    expected = [torch.cat(parts).numpy() for parts in zip(*heard, strict=True)]
+    exported = _compared(path, log_mel, expected, heads)
+    # What is no probability has a size of its own.
+    sizes = [max(1.0, float(np.abs(answers).max())) for answers in expected[len(_OUTPUTS) :]]
+    differences = {"probabilities": exported.difference} | {
+        name: difference / size
+        for (name, difference), size in zip(exported.others.items(), sizes, strict=True)
+    }
+    for name, difference in differences.items():
+        if not difference < _TOLERANCE:
+            path.unlink()
+            raise ModelError(
+                f"'{path}' would differ from the trained network by {difference:.1e} in {name}: "
+                "not written. Please report it."
+            )
     return exported
 
 
@@ -110,8 +125,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def hear(path: Path, log_mel: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Return the probabilities and embeddings that an ONNX file gives for windows."""
+def hear(path: Path, log_mel: Float32Array, heads: Sequence[str] = ()) -> list[Float32Array]:
+    """Return the probabilities and embeddings, and what other heads say, of an ONNX file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -120,17 +135,23 @@ def hear(path: Path, log_mel: Float32Array) -> tuple[Float32Array, Float32Array]
     session = onnxruntime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    answers = [session.run(list(_OUTPUTS), {_INPUT: clip[np.newaxis]}) for clip in log_mel]
-    probabilities, embedding = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-    return probabilities, embedding
+    names = [*_OUTPUTS, *heads]
+    answers = [session.run(names, {_INPUT: clip[np.newaxis]}) for clip in log_mel]
+    return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 
 
-def _compared(path: Path, log_mel: Float32Array, expected: Float32Array) -> Exported:
-    found, _ = hear(path, log_mel)
+def _compared(
+    path: Path, log_mel: Float32Array, expected: Sequence[Float32Array], heads: Sequence[str]
+) -> Exported:
+    found = hear(path, log_mel, heads)
+    differences = [
+        float(np.abs(one - other).max()) for one, other in zip(found, expected, strict=True)
+    ]
     return Exported(
         path,
-        float(np.abs(found - expected).max()),
-        float((found.argmax(1) == expected.argmax(1)).mean()),
+        differences[0],
+        float((found[0].argmax(1) == expected[0].argmax(1)).mean()),
+        dict(zip(heads, differences[len(_OUTPUTS) :], strict=True)),
     )
 
 
@@ -149,7 +170,11 @@ class _Clips:
 
 
 def export_int8(
-    path: Path, int8_path: Path, log_mel: Float32Array, compared: Float32Array
+    path: Path,
+    int8_path: Path,
+    log_mel: Float32Array,
+    compared: Float32Array,
+    heads: Sequence[str] = (),
 ) -> Exported:
     """Write an ONNX file anew in 8 bits, and compare its answers with the original's.
 
@@ -163,6 +188,8 @@ def export_int8(
         Training windows that the ranges are measured on, shape (n, n_columns, 128); of all genres.
     compared
         Other windows, on which the answers are compared.
+    heads
+        Names of the other heads' outputs.
 
     References
     ----------
@@ -183,4 +210,4 @@ def export_int8(
             per_channel=True,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
         )
-    return _compared(int8_path, compared, hear(path, compared)[0])
+    return _compared(int8_path, compared, hear(path, compared, heads), heads)

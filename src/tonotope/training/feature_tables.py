@@ -20,7 +20,7 @@ from tonotope.audio import AUDIO_SUFFIXES
 from tonotope.errors import InputError, PathError
 from tonotope.features.stft import Float32Array
 
-__all__ = ["table_features"]
+__all__ = ["table_column", "table_features"]
 
 _FMA_HEADER = ("feature", "statistics", "number")
 _NAMES = ("path", "filename", "file", "clip", "track", "track_id", "name", "id")
@@ -32,6 +32,7 @@ _NO_FEATURES = frozenset(
     }
 )  # fmt: skip
 _N_NAMED = 3
+_N_SHOWN = 12
 # How a cache calls the windows of a track after the first: they share the track's row.
 _WINDOW = re.compile(r"(?<=\S)#(?:[2-9]|[1-9]\d+)$")
 
@@ -67,34 +68,83 @@ def table_features(path: Path, names: Sequence[str]) -> tuple[Float32Array, tupl
     PathError
         If the table cannot be read, or holds no numbers.
     """
-    try:
-        rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-        header = next(rows)
-        key = _key_column(header)
-        found = _rows_of_clips(path, rows, key, names)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise _broken(path, reason) from error
-    for name, row in zip(names, found, strict=True):
-        if len(row) != len(header):
-            raise _broken(path, f"clip '{name}' has {len(row)} cells, the header {len(header)}")
+    header, rows = _read(path, names)
+    found = _all_found(path, rows, names)
     columns = [k for k, column in enumerate(header) if _is_feature(column, found, k)]
     if not columns:
         raise _broken(path, "it has no column of numbers")
     features = np.empty((len(found), len(columns)), np.float32)
-    for name, row, numbers in zip(names, found, features, strict=True):
-        for place, k in enumerate(columns):
-            number = _number(row[k])
-            if number is None:
-                raise _broken(path, f"'{row[k]}' of clip '{name}', {header[k]}, is no number")
-            numbers[place] = number
-    # What float32 cannot hold is as good as missing.
-    features[~np.isfinite(features)] = np.nan
+    for place, k in enumerate(columns):
+        features[:, place] = _numbers(path, header[k], k, found, names)
     return features, tuple(header[k] for k in columns)
 
 
-def _rows_of_clips(path: Path, rows: _Rows, key: int, names: Sequence[str]) -> list[Sequence[str]]:
-    """Return the row of each clip."""
+def table_column(path: Path, column: str, names: Sequence[str]) -> Float32Array:
+    """Return one column for some clips, whose rows are found as in `table_features`.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_clips,), float32, in the order of `names`; NaN where a clip has no row, or its cell
+        is empty or not finite.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or a clip has more than one row.
+    PathError
+        If the table cannot be read, or has something else than numbers there.
+    """
+    header, found = _read(path, names)
+    if column not in header:
+        raise InputError(
+            f"table '{path}' has no column {column!r} (it has: {', '.join(header[:_N_SHOWN])}"
+            f"{', …' if len(header) > _N_SHOWN else ''}). Name one of these."
+        )
+    return _numbers(path, column, list(header).index(column), found, names)
+
+
+def _read(path: Path, names: Sequence[str]) -> tuple[Sequence[str], list[Sequence[str] | None]]:
+    """Return the header, and the row of each clip, None where it has none."""
+    try:
+        rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+        header = next(rows)
+        found = _rows_of_clips(path, rows, _key_column(header), names)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise _broken(path, reason) from error
+    for name, row in zip(names, found, strict=True):
+        if row is not None and len(row) != len(header):
+            raise _broken(path, f"clip '{name}' has {len(row)} cells, the header {len(header)}")
+    return header, found
+
+
+def _numbers(
+    path: Path,
+    column: str,
+    k: int,
+    rows: Sequence[Sequence[str] | None],
+    names: Sequence[str],
+) -> Float32Array:
+    """Return column `k` of the rows; NaN for no row."""
+    numbers = np.full(len(rows), np.nan)
+    for place, (name, row) in enumerate(zip(names, rows, strict=True)):
+        if row is None:
+            continue
+        number = _number(row[k])
+        if number is None:
+            raise _broken(path, f"'{row[k]}' of clip '{name}', {column}, is no number")
+        numbers[place] = number
+    with np.errstate(over="ignore"):
+        small: Float32Array = numbers.astype(np.float32)
+    # What float32 cannot hold is as good as missing.
+    small[~np.isfinite(small)] = np.nan
+    return small
+
+
+def _rows_of_clips(
+    path: Path, rows: _Rows, key: int, names: Sequence[str]
+) -> list[Sequence[str] | None]:
     wanted: dict[str, list[int]] = {}
     parts = [_parts(_WINDOW.sub("", name)) for name in names]
     for place, of_name in enumerate(parts):
@@ -112,7 +162,14 @@ def _rows_of_clips(path: Path, rows: _Rows, key: int, names: Sequence[str]) -> l
                     "Keep one, or name rows by their whole paths."
                 )
             found[place] = row
-    missing = [name for name, row in zip(names, found, strict=True) if row is None]
+    return found
+
+
+def _all_found(
+    path: Path, rows: Sequence[Sequence[str] | None], names: Sequence[str]
+) -> list[Sequence[str]]:
+    """Return the rows, each of which must be there."""
+    missing = [name for name, row in zip(names, rows, strict=True) if row is None]
     if missing:
         shown = ", ".join(f"'{name}'" for name in missing[:_N_NAMED])
         raise InputError(
@@ -120,7 +177,7 @@ def _rows_of_clips(path: Path, rows: _Rows, key: int, names: Sequence[str]) -> l
             f"({shown}{', …' if len(missing) > _N_NAMED else ''}). "
             "Make it of the same clips with: tonotope features"
         )
-    return [row for row in found if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _parts(name: str) -> tuple[str, ...]:

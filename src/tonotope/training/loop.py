@@ -6,7 +6,6 @@ or not: every epoch ends with a checkpoint of all that is drawn from and summed 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,22 +22,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tonotope.errors import InputError
 from tonotope.training.batches import Batch, TrainingBatches, Vary
+from tonotope.training.beginning import begin_with, origin_of, require_genres, scale_of
 from tonotope.training.cache import Cache, decibels
 from tonotope.training.checkpoints import load_checkpoint, random_state, save_checkpoint, set_random
 from tonotope.training.clips import Split
 from tonotope.training.config import TrainingConfig
 from tonotope.training.devices import Devices, is_first_process
+from tonotope.training.heads import Heads, read_heads
 from tonotope.training.listener import Listener
 from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
 from tonotope.training.networks.base import Network
 from tonotope.training.optimizers import Plan
-from tonotope.training.parting import data_digest
 from tonotope.training.teacher import Teacher, read_teacher
 
 __all__ = ["Epoch", "Run", "train"]
 
-_SCALE_ROWS = 64
+_JUDGED_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Epoch:
     epoch
         1 for the first.
     train_loss, train_accuracy
-        Over the epoch; of varied and mixed excerpts, so no measure of anything but progress.
+        Over the epoch, the loss that of all heads; of varied and mixed excerpts, so no measure of
+        anything but progress.
     valid_loss, valid_accuracy
         Of the weights that are kept; NaN without a validation part.
     learning_rate
@@ -70,11 +71,12 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: the network with the weights that are kept, and its history."""
+    """A finished run: the network with the weights that are kept, its history, and other heads."""
 
     network: Network
     history: tuple[Epoch, ...]
     stopped_early: bool
+    heads: Heads
 
 
 class _Student(nn.Module):
@@ -85,9 +87,14 @@ class _Student(nn.Module):
         self.network = network
         self.tags = nn.Linear(network.embedding_size, n_tags) if n_tags else None
 
-    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         logits, embedding = self.network(log_mel)
-        return logits, None if self.tags is None else self.tags(embedding)
+        others = self.network.others
+        return (
+            logits,
+            None if self.tags is None else self.tags(embedding),
+            None if others is None else others(embedding),
+        )
 
 
 def train(
@@ -168,17 +175,22 @@ class _Trainer:
         self._valid = np.asarray(split.parts.get("valid", []), dtype=np.int64)
         place = {label: i for i, label in enumerate(cache.labels)}
         self._genre = np.array([place.get(clip.genre, -1) for clip in cache.clips])
-        _require_genres(cache, self._genre, np.concatenate([rows, self._valid]))
+        require_genres(cache, self._genre, np.concatenate([rows, self._valid]))
         teacher = self._teacher(rows)
-        self._origin = _origin(cache, rows, self._valid, initial, frozen)
+        self._heads = read_heads(config, cache).fitted(rows)
+        self._targets = self._heads.standardised() if self._heads.n_outputs else None
+        self._origin = origin_of(cache, rows, self._valid, initial, frozen, self._heads.digest)
         rows = self._devices.share_of(rows)
         self._batches = TrainingBatches(
-            cache, rows, self._genre, len(place), config, vary, teacher, self._generator
-        )
+            cache, rows, self._genre, len(place), config, vary, teacher, self._generator,
+            self._targets,
+        )  # fmt: skip
         network = build_network(config.model, len(place), config.crop_columns or cache.n_columns)
-        network.set_scale(*_scale(cache, rows))
+        if self._heads.n_outputs:
+            network.add_outputs(self._heads.n_outputs)
+        network.set_scale(*scale_of(cache, rows))
         if initial is not None:
-            _begin_with(network, initial)
+            begin_with(network, initial)
         self._frozen = frozen
         if not len(self._valid) and (config.keep == "best" or config.early_stop_epochs):
             raise InputError(
@@ -188,7 +200,9 @@ class _Trainer:
         if frozen:
             for parameter in network.parameters():
                 parameter.requires_grad_(False)
-            network.head.requires_grad_(True)
+            for head in (network.head, network.others):
+                if head is not None:
+                    head.requires_grad_(True)
         self._student = self._devices.place(_Student(network, teacher.n_tags if teacher else 0))
         self._network = network
         self._average = None
@@ -224,7 +238,8 @@ class _Trainer:
         network = self._kept()
         if self._best is not None:
             network.load_state_dict(self._best)
-        return Run(network.cpu().eval(), tuple(self._history), len(self._history) < total)
+        stopped_early = len(self._history) < total
+        return Run(network.cpu().eval(), tuple(self._history), stopped_early, self._heads)
 
     def _kept(self) -> Network:
         if self._average is None:
@@ -269,8 +284,10 @@ class _Trainer:
     def _step(self, batch: Batch) -> Tensor:
         batch = self._devices.moved(batch)
         with self._devices.autocast():
-            logits, tags = self._parallel(batch.log_mel)
+            logits, tags, others = self._parallel(batch.log_mel)
         loss = functional.cross_entropy(logits.float(), batch.genre)
+        if others is not None and batch.others is not None:
+            loss = self._heads.genre_weight * loss + self._heads.loss(others.float(), batch.others)
         total = loss
         if tags is not None and batch.tags is not None and batch.tags_known is not None:
             per_clip = functional.mse_loss(tags.float(), batch.tags, reduction="none").mean(1)
@@ -289,19 +306,28 @@ class _Trainer:
         if not len(self._valid):
             return float("nan"), float("nan")
         # As it is heard in the end: in excerpts as long as those of training.
-        network = Listener(self._kept(), self._config.crop_columns, self._config.test_crops).eval()
+        kept = self._kept()
+        network = Listener(kept, self._config.crop_columns, self._config.test_crops).eval()
         loss = right = 0.0
-        for start in range(0, len(self._valid), _SCALE_ROWS):
-            rows = self._valid[start : start + _SCALE_ROWS]
+        outputs = []
+        for start in range(0, len(self._valid), _JUDGED_ROWS):
+            rows = self._valid[start : start + _JUDGED_ROWS]
             log_mel = torch.from_numpy(decibels(self._cache.mel[rows])).to(self._devices.device)
             genre = torch.from_numpy(self._genre[rows]).to(self._devices.device)
             with self._devices.autocast():
-                logits, _ = network(log_mel)
+                logits, embedding = network(log_mel)
+                if kept.others is not None:
+                    outputs.append(kept.others(embedding))
             loss += float(functional.cross_entropy(logits.float(), genre, reduction="sum"))
             right += float((logits.argmax(1) == genre).sum())
+        loss, right = loss / len(self._valid), right / len(self._valid)
+        if outputs and self._targets is not None:
+            targets = torch.from_numpy(self._targets[self._valid]).to(self._devices.device)
+            others = self._heads.loss(torch.cat(outputs).float(), targets)
+            loss = self._heads.genre_weight * loss + float(others)
         # Of several processes one judges: all must decide alike on rates and on an early end.
         loss, right = self._devices.of_first(loss, right)
-        return loss / len(self._valid), right / len(self._valid)
+        return loss, right
 
     def _is_best(self) -> bool:
         losses = [epoch.valid_loss for epoch in self._history]
@@ -350,63 +376,9 @@ class _Trainer:
         set_random(checkpoint["random"], self._generator)
 
 
-def _origin(
-    cache: Cache,
-    rows: np.ndarray,
-    valid: np.ndarray,
-    initial: dict[str, Tensor] | None,
-    frozen: bool,
-) -> str:
-    """Return what tells apart runs of the same settings: clips, parts, and weights begun with."""
-    digest = hashlib.sha256(data_digest(cache).encode() + rows.tobytes() + b"|" + valid.tobytes())
-    digest.update(b"frozen" if frozen else b"")
-    for name, tensor in sorted((initial or {}).items()):
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
-def _require_genres(cache: Cache, genre: np.ndarray, rows: np.ndarray) -> None:
-    for row in rows:
-        if genre[row] < 0:
-            raise InputError(
-                f"clip {cache.clips[row].name!r} has no genre and cannot be trained on or judged. "
-                f"Give it one in '{cache.folder / 'clips.csv'}', or leave it out of the split."
-            )
-
-
-def _scale(cache: Cache, rows: np.ndarray) -> tuple[Tensor, float]:
-    """Return each band's mean and the deviation of all, in dB, over the training part."""
-    total, squares, n_values = np.zeros(cache.mel.shape[1]), 0.0, 0
-    for start in range(0, len(rows), _SCALE_ROWS):
-        log_mel = decibels(cache.mel[rows[start : start + _SCALE_ROWS]])
-        total += log_mel.sum(axis=(0, 1), dtype=np.float64)
-        squares += float(np.square(log_mel, dtype=np.float64).sum())
-        n_values += log_mel.shape[0] * log_mel.shape[1]
-    mean = total / n_values
-    overall = float(mean.mean())
-    deviation = np.sqrt(max(squares / (n_values * len(mean)) - overall**2, 1e-6))
-    return torch.from_numpy(mean.astype(np.float32)), float(deviation)
-
-
-def _begin_with(network: Network, weights: dict[str, Tensor]) -> None:
-    own = network.state_dict()
-    fitting = {
-        name: tensor
-        for name, tensor in weights.items()
-        if name in own and own[name].shape == tensor.shape
-    }
-    missing = [name for name in own if name not in fitting and not name.startswith("head.")]
-    if missing:
-        raise InputError(
-            f"the weights to begin with do not fit network {type(network).__name__}: "
-            f"{missing[0]!r} is missing or of another shape. Choose the --model they are of."
-        )
-    network.load_state_dict(fitting, strict=False)

@@ -15,46 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tonotope.errors import InputError
-from tonotope.features.stft import Float32Array
 from tonotope.training.augment import compose
-from tonotope.training.cache import Cache, decibels
-from tonotope.training.cards import CARD_FILE, write_card
+from tonotope.training.cache import Cache
+from tonotope.training.cards import CARD_FILE
 from tonotope.training.checkpoints import weights_of
 from tonotope.training.clips import Split
-from tonotope.training.committee import Committee
 from tonotope.training.config import TrainingConfig, to_toml
 from tonotope.training.curves import draw_curves, write_curves
 from tonotope.training.devices import end_together, is_first_process
-from tonotope.training.evaluation.calibration import (
-    fit_temperature,
-    unknown_threshold,
-    with_temperature,
-)
-from tonotope.training.evaluation.evaluate import Predictions, evaluate
 from tonotope.training.evaluation.provenance import knows_its_training
 from tonotope.training.evaluation.together import together
 from tonotope.training.event_log import EventLog
-from tonotope.training.export import export_int8, export_onnx, hear
 from tonotope.training.extras import require
-from tonotope.training.listener import Listener
-from tonotope.training.loop import Epoch, Run, train
-from tonotope.training.parting import Source, data_digest, judged_part, parted
+from tonotope.training.finishing import finish
+from tonotope.training.heads import read_heads
+from tonotope.training.loop import Epoch, train
+from tonotope.training.parting import Source, data_digest, parted
 from tonotope.training.run_folders import RESULT_FILE, claim, finished, run_folder, write_json
 
-__all__ = ["MODEL_FILE", "RunOptions", "run_splits", "source_of"]
-
-MODEL_FILE = "model.onnx"
-INT8_FILE = "model-int8.onnx"
-
-_CALIBRATION_CLIPS, _COMPARED_CLIPS = 96, 48
-_BATCH_CLIPS = 32
+__all__ = ["RunOptions", "run_splits", "source_of"]
 
 Show = Callable[[str, Epoch, int], None]
-Hear = Callable[[Float32Array], Float32Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +116,7 @@ def run_splits(
     if options.initial is not None:
         source = source_of(options.initial)
     splits = parted(cache, hows, config.seed, allow_leaks=options.allow_leaks, source=source)
-    told = to_toml(config) + _rest(cache, hows, options)
+    told = to_toml(config) + _rest(cache, hows, options, read_heads(config, cache).digest)
     folder = folder or run_folder(config.model, told)
     if is_first_process():
         claim(folder, told)
@@ -153,9 +137,11 @@ def run_splits(
     return result
 
 
-def _rest(cache: Cache, hows: Sequence[str], options: RunOptions) -> str:
+def _rest(cache: Cache, hows: Sequence[str], options: RunOptions, targets: str) -> str:
     """Return what a run is told besides its settings, as a comment of its ``config.toml``."""
     words = [f"# clips {data_digest(cache)} --split {','.join(hows)}"]
+    if targets:
+        words.append(f"targets {targets}")
     if options.initial is not None:
         words.append(f"--from {options.initial}")
     if options.frozen:
@@ -222,7 +208,9 @@ def _run(
         members.append(run)
     if not is_first_process():
         return {}
-    return _finish(config, cache, replace(split, parts=parts), folder, options, source, members)
+    document = None if source is None else source.document
+    whole = replace(split, parts=parts)
+    return finish(config, cache, whole, folder, options.data, members, document)
 
 
 @contextmanager
@@ -245,109 +233,3 @@ def _history_kept(
 
 def _initial(options: RunOptions, member: int) -> dict[str, Tensor] | None:
     return None if options.initial is None else weights_of(options.initial, member + 1)
-
-
-def _finish(
-    config: TrainingConfig,
-    cache: Cache,
-    split: Split,
-    folder: Path,
-    options: RunOptions,
-    source: Source | None,
-    runs: Sequence[Run],
-) -> dict[str, Any]:
-    committee = Committee(
-        [Listener(run.network, config.crop_columns, config.test_crops) for run in runs]
-    )
-    valid = split.parts.get("valid", np.array([], np.intp))
-    temperature, below = config.temperature or 1.0, None
-    if len(valid):
-        heard = _predictions(_listening(committee), cache, valid)
-        if not config.temperature:
-            temperature = fit_temperature(heard.genre, heard.probabilities)
-        sure = with_temperature(heard.probabilities, temperature)
-        below = unknown_threshold(sure, heard.genre)
-    committee = committee.with_temperature(temperature)
-    train, others = split.parts["train"], split.parts.get(judged_part(split), ())
-    # Of all genres: clips often lie in the order of theirs.
-    ranges = decibels(cache.mel[_spread(train, _CALIBRATION_CLIPS)])
-    compared = decibels(cache.mel[_spread(others if len(others) else train, _COMPARED_CLIPS)])
-    path = folder / MODEL_FILE
-    exported = export_onnx(committee, path, compared)
-    int8 = export_int8(path, folder / INT8_FILE, ranges, compared)
-    document = _judge(path, cache, split, config, below)
-    write_card(
-        folder,
-        config,
-        cache,
-        split,
-        options.data,
-        exported,
-        int8,
-        document,
-        temperature=temperature,
-        unknown_below=below,
-        n_weights=sum(p.numel() for p in committee.parameters()),
-        embedding_size=committee.embedding_size,
-        source=None if source is None else source.document,
-    )
-    document |= {"folder": str(folder), "epochs": [len(run.history) for run in runs]}
-    write_json(folder / RESULT_FILE, document)
-    return document
-
-
-def _spread(rows: Sequence[int] | np.ndarray, n_rows: int) -> np.ndarray:
-    places = np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)
-    spread: np.ndarray = np.asarray(rows)[np.unique(places)]
-    return spread
-
-
-def _listening(committee: Committee) -> Hear:
-    committee.eval()
-
-    @torch.no_grad()
-    def listen(log_mel: Float32Array) -> Float32Array:
-        probabilities: Float32Array = committee(torch.from_numpy(log_mel))[0].numpy()
-        return probabilities
-
-    return listen
-
-
-def _predictions(listen: Hear, cache: Cache, rows: np.ndarray) -> Predictions:
-    labels = cache.labels
-    clips = tuple(cache.clips[row] for row in rows)
-    heard = [
-        listen(decibels(cache.mel[rows[start : start + _BATCH_CLIPS]]))
-        for start in range(0, len(rows), _BATCH_CLIPS)
-    ]
-    probabilities = np.concatenate(heard).astype(np.float64)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    genre = np.array([labels.index(clip.genre) for clip in clips], dtype=np.intp)
-    return Predictions(labels, probabilities, genre, clips)
-
-
-def _judge(
-    path: Path, cache: Cache, split: Split, config: TrainingConfig, below: float | None
-) -> dict[str, Any]:
-    part = judged_part(split)
-    if not part:
-        return {"model": config.model, "protocol": split.name, "part": "", "n": 0,
-                "leaky": split.is_leaky, "leaks": list(split.leaks)}  # fmt: skip
-    notes = []
-    if part == "valid" and (config.keep == "best" or config.early_stop_epochs):
-        notes.append("the epoch was chosen on these clips: the figures flatter")
-    if part == "valid" and not config.temperature:
-        notes.append(
-            "temperature and threshold were fitted on these clips: the calibration error and the "
-            "figures of 'unknown' flatter"
-        )
-    return evaluate(
-        _predictions(lambda log_mel: hear(path, log_mel)[0], cache, split.parts[part]),
-        leaks=split.leaks,
-        protocol=split.name,
-        part=part,
-        model=config.model,
-        notes=notes,
-        unknown_below=below,
-        seed=config.seed,
-    )

@@ -36,6 +36,9 @@ class Network(nn.Module):
         Shape (), their standard deviation; a buffer.
     head
         From the embedding to the scores.
+    others
+        From the embedding to what other heads tell, see `tonotope.training.heads`; None where
+        there are none.
     """
 
     mean_db: Tensor
@@ -49,6 +52,18 @@ class Network(nn.Module):
         self.register_buffer("mean_db", torch.zeros(N_BANDS))
         self.register_buffer("deviation_db", torch.ones(()))
         self.head = nn.Linear(embedding_size, n_labels)
+        self.others: nn.Linear | None = None
+
+    def add_outputs(self, n_outputs: int) -> None:
+        """Add a layer for other heads, with fresh weights."""
+        self.others = nn.Linear(self.embedding_size, n_outputs)
+
+    def outputs(self, embedding: Tensor) -> Tensor:
+        """Return what other heads tell, (batch, n_outputs): nothing without `add_outputs`."""
+        if self.others is None:
+            return embedding[:, :0]
+        outputs: Tensor = self.others(embedding)
+        return outputs
 
     def set_scale(self, mean_db: Tensor, deviation_db: Tensor | float) -> None:
         """Set what the input is normalised with: from the training clips, before training.
