@@ -658,7 +658,7 @@ def test_a_folder_in_the_current_one_is_a_run(
 
 
 def test_a_folder_of_audio(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A track of over 45 s is heard in windows, a file that is none is told of."""
+    """A track of over 31 s is heard in windows, a file that is none is told of."""
     music = tmp_path / "music"
     write(music / "Rock" / "long.flac", seed=1, seconds=65, artist="A")
     write(music / "jazz" / "short.flac", seed=2, seconds=3, artist="B")

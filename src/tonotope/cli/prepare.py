@@ -45,7 +45,7 @@ def prepare(
     root
         The folder the data set lies in, or its URL.
     windows
-        How many windows of 30 s a track of over 45 s gives at most.
+        How many windows of 30 s a track of over 31 s gives at most.
     label
         For `library`: the tag that is taken for the genre.
     jobs

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 
-__all__ = ["N_COLUMNS", "WINDOW_FRAMES", "Window", "WindowStream", "gtzan_mel"]
+__all__ = ["N_COLUMNS", "WINDOW_FRAMES", "Window", "WindowStream", "gtzan_mel", "window_of"]
 
 N_COLUMNS = 333
 WINDOW_FRAMES = 1293
 
+# 29.9 s: what lacks less than a tenth of a second was meant to have 30.
+_SHORTEST_SPREAD_FRAMES = 1288
 _COLUMNS_PER_WINDOW = 334.8
 _SKIPPED_COLUMNS = 2
 # amplitude_to_db's own floor: what is below it counts as it.
@@ -59,11 +61,33 @@ def gtzan_mel(mel_power: Float32Array) -> Float32Array:
     -------
     ndarray
         Shape (333, 128), float32, dB from -80 to 0. A clip of other length is spread over the
-        333 columns just so, as in the data set.
+        333 columns just so, as in the data set, and so plays faster or slower: see `window_of`.
     """
     n_frames = len(mel_power)
     columns = np.arange(_SKIPPED_COLUMNS, N_COLUMNS + _SKIPPED_COLUMNS)
     return _decibels(mel_power, np.floor(columns * n_frames / _COLUMNS_PER_WINDOW).astype(np.intp))
+
+
+def window_of(mel_power: Float32Array) -> Float32Array:
+    """Return what networks hear of a clip that fills no window, or about one.
+
+    From 29.9 s on it is `gtzan_mel`, as in the data set, whose clips have from 29.9 to 30.7 s.
+    What is shorter is repeated at its true speed until the window is full: spread over it, it would
+    be heard at a tempo that is not its own.
+
+    Parameters
+    ----------
+    mel_power
+        All frames of the clip, shape (n_frames, 128), of which there must be one.
+
+    Returns
+    -------
+    ndarray
+        Shape (333, 128), float32, dB from -80 to 0.
+    """
+    if len(mel_power) < _SHORTEST_SPREAD_FRAMES:
+        return _short_track(mel_power)
+    return gtzan_mel(mel_power)
 
 
 def _decibels(mel_power: Float32Array, frames: NDArray[np.intp]) -> Float32Array:
@@ -74,7 +98,7 @@ def _decibels(mel_power: Float32Array, frames: NDArray[np.intp]) -> Float32Array
 
 
 def _short_track(mel_power: Float32Array) -> Float32Array:
-    """Represent a track under 30 s at its true speed: as often as it fits into a window."""
+    """Represent a track at its true speed: as often as it fits into a window."""
     spacing = WINDOW_FRAMES / _COLUMNS_PER_WINDOW
     n_columns = max(1, int((len(mel_power) - 1) / spacing) + 1 - _SKIPPED_COLUMNS)
     columns = _SKIPPED_COLUMNS + np.arange(N_COLUMNS) % n_columns
@@ -124,6 +148,4 @@ class WindowStream:
     def _window(self, mel_power: Float32Array, start_frame: int) -> Iterator[Window]:
         if mel_power.max() <= _AMIN:
             return  # all of it lies below the representation's floor
-        full = len(mel_power) == WINDOW_FRAMES
-        log_mel = gtzan_mel(mel_power) if full else _short_track(mel_power)
-        yield Window(start_frame * HOP_LENGTH / SAMPLE_RATE_HZ, log_mel)
+        yield Window(start_frame * HOP_LENGTH / SAMPLE_RATE_HZ, window_of(mel_power))

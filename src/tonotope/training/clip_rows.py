@@ -1,7 +1,8 @@
 """What runs in a worker process: a file becomes rows of a spectrogram cache.
 
-A clip of up to 45 s gives one row, of its whole length, as in `gtzan-mel`. A longer track gives
-windows of 30 s, spread evenly over it.
+A clip of up to 31 s gives one row: of about 30 s as in `gtzan-mel`, of less at its true speed,
+again and again, as `tonotope genre` hears it (`tonotope.models.frontend.window_of`). A longer track
+gives windows of 30 s, spread evenly over it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from tonotope.errors import TonotopeError
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 from tonotope.features.stream import DescriptorStream
 from tonotope.library.workers import Failure
-from tonotope.models.frontend import WINDOW_FRAMES, gtzan_mel
+from tonotope.models.frontend import WINDOW_FRAMES, window_of
 from tonotope.training.cache import DEPTH_DB
 from tonotope.training.stores import local_copy
 
 __all__ = ["ClipRows", "identity_of", "rows_of", "spectrogram_row", "window_starts"]
 
-_LONGEST_CLIP_FRAMES = 45 * SAMPLE_RATE_HZ // HOP_LENGTH + 1
+# GTZAN's longest has 30.7 s. Spread over a window, what is much longer would play too fast.
+_LONGEST_CLIP_FRAMES = 31 * SAMPLE_RATE_HZ // HOP_LENGTH + 1
 _SHORTEST_CLIP_FRAMES = SAMPLE_RATE_HZ // HOP_LENGTH
 
 
@@ -59,7 +61,7 @@ def rows_of(location: str, *, windows: int) -> ClipRows | Failure:
     location
         Its path or URL.
     windows
-        How many windows a track of over 45 s gives at most; fewer where they would overlap.
+        How many windows a track of over 31 s gives at most; fewer where they would overlap.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def rows_of(location: str, *, windows: int) -> ClipRows | Failure:
     n_window = n_frames if is_whole else WINDOW_FRAMES
     starts = [0] if is_whole else window_starts(n_frames, windows)
     heard = [_between(pieces, start, start + n_window) for start in starts]
-    rows = [spectrogram_row(log_mel) for log_mel in map(gtzan_mel, heard) if log_mel.any()]
+    rows = [spectrogram_row(log_mel) for log_mel in map(window_of, heard) if log_mel.any()]
     if not rows:  # all of it at the floor is, relative to the maximum, 0 dB throughout
         return Failure("nothing is to be heard in it", "Take it out of the data.")
     return ClipRows(audio.audio_id, audio.duration_s, np.stack(rows), is_whole)

@@ -37,7 +37,7 @@ LIBRARY = "library"
 _MOST_JOBS = 256
 _MOST_WINDOWS = 1000
 # Goes up when other rows are made of the same recording.
-_VERSION = "gtzan-mel-1"
+_VERSION = "gtzan-mel-2"
 
 # A worker decodes some hundred seconds of music in one; nothing has less than this a second.
 _BOUND_S = 120.0
@@ -122,7 +122,7 @@ def prepare(
     out
         The cache's folder, made where there is none, or a URL, where it is copied to when complete.
     windows
-        How many windows of 30 s a track of over 45 s gives at most.
+        How many windows of 30 s a track of over 31 s gives at most.
     label, library
         For a library: the tag that is the genre, and where it is; by default the user's own.
     jobs
