@@ -159,6 +159,21 @@ def test_a_library_without_tags(
     assert "Hubs:" in shown
 
 
+def test_what_was_played_is_not_new(
+    judged: Judged, capsys: pytest.CaptureFixture[str], library: Path, tmp_path: Path
+) -> None:
+    before, _ = judged("--library", library, "--k", "3")
+    history = tmp_path / "history.csv"
+    history.write_text("user,artist,title,plays\nada,A0,T0,50\nada,A1,T2,3\n", "utf-8")
+    assert run(["plays", "import", str(history), "--library", str(library)]) == 0
+    after, _ = judged("--library", library, "--k", "3")
+    assert (before["novelty_by"], after["novelty_by"]) == ("lists", "plays")
+    assert after["spaces"][0]["novelty_bits"] > before["spaces"][0]["novelty_bits"]
+    capsys.readouterr()
+    assert run(["judge", "--library", str(library)]) == 0
+    assert "Novelty goes by how often tracks were played." in capsys.readouterr().out
+
+
 def test_a_library_of_one_track(complaint: Complaint, library: Path) -> None:
     alter(library, "DELETE FROM files WHERE path NOT LIKE '%/0.flac'")
     assert complaint(1, "--library", library) == (

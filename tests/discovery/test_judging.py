@@ -137,7 +137,9 @@ def test_blocks_of_tracks_are_put_together() -> None:
 def test_plays_tell_what_is_new() -> None:
     labels = labels_of(GENRES, ARTISTS)
     plays = np.array([100, 100, 0, 0, 0, 0, 0, 0])
-    (space,) = judge_spaces([line("a", PLACES)], labels, k=2, plays=plays)["spaces"]
+    found = judge_spaces([line("a", PLACES)], labels, k=2, plays=plays)
+    (space,) = found["spaces"]
+    assert found["novelty_by"] == "plays"
     known, new = -np.log2(101 / 208), -np.log2(1 / 208)
     # Only 2 and 3 get the two that are known.
     assert space["novelty_bits"] == pytest.approx((2 * known + 6 * new) / 8, abs=1e-4)

@@ -132,6 +132,8 @@ def _print(document: dict[str, Any]) -> None:
     say("")
     if any(space["is_default"] for space in document["spaces"]):
         say("* what answers you")
+    if document["novelty_by"] == "plays":
+        say("Novelty goes by how often tracks were played.")
     for note in document["notes"]:
         say(note)
 

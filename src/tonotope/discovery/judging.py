@@ -133,7 +133,8 @@ def judge_spaces(
     dict
         ``"k"``, ``"n"``, ``"labels"`` (how many of each kind there are), the precision by task that
         lists drawn at random would have (``"chance"``) and the best possible (``"best"``), and
-        ``"spaces"``, a dict each; ``"notes"``, lines on what a reader must know. See
+        ``"spaces"``, a dict each; ``"novelty_by"``, plays or lists; ``"notes"``, lines on what a
+        reader must know. See
         ``docs/discovery.md``. What cannot be measured for want of labels is None.
     """
     n_tracks = len(labels.genre)
@@ -171,6 +172,7 @@ def judge_spaces(
             | {"paths": paths[id(one.space.places)]}
             for one in judged
         ],
+        "novelty_by": "lists" if plays is None else "plays",
         "notes": _notes(labels, k),
     }
 

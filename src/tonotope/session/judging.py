@@ -12,6 +12,7 @@ from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.genre_tags import genre_tags
 from tonotope.session.placed import Placed
+from tonotope.session.plays import play_counts
 
 __all__ = ["judge_library"]
 
@@ -27,8 +28,8 @@ def judge_library(
 ) -> dict[str, Any]:
     """Judge a library's space, and those it is compared with.
 
-    Genre, artist and album are as tagged; what has no tag is not judged by it. Quadratic in the
-    number of tracks.
+    Genre, artist and album are as tagged; what has no tag is not judged by it. Novelty goes by
+    plays where there are some. Quadratic in the number of tracks.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ def judge_library(
             f"library '{catalogue.path}' has one track that can be compared: nothing has a "
             "neighbour. Add some: tonotope scan FOLDER"
         )
+    plays = play_counts(catalogue, placed.tracks)
     genres = genre_tags(catalogue)
     tags = [genres.get(track.audio_id) for track in placed.tracks]
     labels = TrackLabels(
@@ -75,6 +77,7 @@ def judge_library(
         compared_spaces(placed.space, placed.embeddings, space),
         labels,
         k=k,
+        plays=plays if plays.any() else None,
         baseline=BASELINE,
         seed=seed,
         on_progress=on_progress,
