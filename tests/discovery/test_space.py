@@ -115,14 +115,6 @@ def test_parts_that_do_not_fit_are_refused(parts) -> None:
         SimilaritySpace(parts).fit(np.zeros((2, 7), np.float32))
 
 
-def test_contributions_of_the_parts() -> None:
-    space = plain(TWO).fit(np.random.default_rng(0).normal(size=(50, 7)))
-    a, b = np.zeros((2, 7), np.float32)
-    b[0], b[5] = 3, 1
-    assert space.contributions(a, b) == {"timbre": 0.9, "rhythm": 0.1}
-    assert space.contributions(a, a) == {"timbre": 0, "rhythm": 0}
-
-
 # Places
 
 

@@ -88,6 +88,8 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
     similar: """
   tonotope similar ~/Music/song.mp3
   tonotope similar song.mp3 --n 5 --why
+  tonotope similar song.mp3 --weights rhythm
+  tonotope similar song.mp3 --weights timbre=2,harmony=1
   tonotope similar song.mp3 --n 20 --per-artist 1 --json
 """,
     playlist: """

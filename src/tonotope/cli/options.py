@@ -8,7 +8,9 @@ from typing import Annotated
 
 from cyclopts import CoercionError, Parameter, Token
 
-__all__ = ["JsonOption", "LibraryOption", "WholeNumber"]
+from tonotope.errors import InputError
+
+__all__ = ["JsonOption", "LibraryOption", "WholeNumber", "weights_in"]
 
 
 def _whole_number(type_: type[int], tokens: Sequence[Token]) -> int:
@@ -35,3 +37,22 @@ JsonOption = Annotated[
         help="Print one JSON document on the standard output, and nothing else there.",
     ),
 ]
+
+
+def weights_in(text: str) -> str | dict[str, float]:
+    """Return what ``--weights`` says: the name of a preset, or numbers by part.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if "=" not in text:
+        return text
+    try:
+        numbers = [part.partition("=") for part in text.split(",")]
+        return {name.strip(): float(number) for name, _, number in numbers}
+    except ValueError:
+        raise InputError(
+            f"'{text}' are no weights. Write them so: --weights timbre=2,rhythm=1"
+        ) from None

@@ -265,15 +265,6 @@ class SimilaritySpace(Estimator):
             distances[block], indices[block] = find(queries[block], rows, n_neighbors)
         return (distances, indices) if return_distance else indices
 
-    def contributions(self, a: Float32Array, b: Float32Array) -> dict[str, float]:
-        """Return the share of each part in the squared distance of two places.
-
-        Together they are 1, or all 0 where the places are one.
-        """
-        squares = np.square(a.astype(np.float64) - b)
-        total = squares.sum() or 1.0
-        return {name: float(squares[part].sum() / total) for name, part in self.parts_.items()}
-
     # Within
 
     def _columns(self, n_columns: int) -> dict[str, slice]:

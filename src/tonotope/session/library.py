@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tonotope.discovery import nearest
+from tonotope.discovery.weights import weights_of
 from tonotope.errors import InputError
 from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
@@ -62,6 +63,15 @@ class Library:
     path
         The library's file, or the folder it lies in; by default one per user, in the platform's
         data folder.
+    weights
+        How much say each part of a track's description has in what it is near to: the name of
+        one of `tonotope.discovery.weights.PRESETS`, or numbers by part; see
+        `tonotope.discovery.weights.weights_of`.
+
+    Raises
+    ------
+    InputError
+        If the weights are none.
 
     Examples
     --------
@@ -72,8 +82,18 @@ class Library:
     ...         print(neighbour.track.name, neighbour.distance)
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        weights: str | Mapping[str, float] = "balanced",
+    ) -> None:
+        try:
+            weights_of(weights)
+        except ValueError as error:
+            raise InputError(str(error)) from error
         self._path = path
+        self._weights = weights
         self._open: Catalogue | None = None
         self._placed: Placed | None = None
 
@@ -419,5 +439,5 @@ class Library:
     @property
     def _space(self) -> Placed:
         if self._placed is None:
-            self._placed = place_tracks(self._catalogue, self._versions)
+            self._placed = place_tracks(self._catalogue, self._versions, self._weights)
         return self._placed

@@ -89,25 +89,6 @@ class Placed:
         place: Float32Array = self.space.transform(vectors)[0]
         return place
 
-    def weighted(self, weights: str | Mapping[str, float]) -> Placed:
-        """Return the same tracks, placed with other weights of the parts.
-
-        Raises
-        ------
-        ValueError
-            See `tonotope.discovery.space.weights_of`.
-        """
-        space = _fitted(self.numbers, self.embeddings, weights)
-        return Placed(
-            space=space,
-            tracks=self.tracks,
-            facts=self.facts,
-            numbers=self.numbers,
-            embeddings=self.embeddings,
-            places=space.places_,
-            row_of=self.row_of,
-        )
-
 
 def place_tracks(
     catalogue: Catalogue, versions: Versions, weights: str | Mapping[str, float] = "balanced"
@@ -137,7 +118,8 @@ def place_tracks(
     row_of = {track.audio_id: row for row, track in enumerate(table.tracks)}
     # Who asks for a track that was merged is answered by the one that stands for it.
     row_of |= {merged: row_of[kept] for merged, kept in standing.items() if kept in row_of}
-    space = _fitted(table.numbers, table.embeddings, weights)
+    space = SimilaritySpace(widths_of_parts(table.embeddings.shape[1]), weights)
+    space.fit(describe(table.numbers, table.embeddings))
     return Placed(
         space=space,
         tracks=table.tracks,
@@ -153,13 +135,6 @@ def facts_of(track: Track) -> TrackFacts:
     """Return what the rules of lists need to know of a track."""
     title, artist = (None if tag is None else tag.casefold() for tag in (track.title, track.artist))
     return TrackFacts(title, artist, track.album_key, track.duration_s)
-
-
-def _fitted(
-    numbers: Float32Array, embeddings: Float32Array, weights: str | Mapping[str, float]
-) -> SimilaritySpace:
-    space = SimilaritySpace(widths_of_parts(embeddings.shape[1]), weights)
-    return space.fit(describe(numbers, embeddings))
 
 
 def _refuse_empty(table: TrackTable, catalogue: Catalogue, versions: Versions) -> None:
