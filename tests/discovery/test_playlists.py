@@ -4,10 +4,17 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonotope.discovery.playlists import compose_playlist
+from tonotope.discovery.metrics.lists import intra_list_diversity
+from tonotope.discovery.playlists import (
+    Length,
+    Spacing,
+    choice,
+    choose_tracks,
+    compose_playlist,
+)
 from tonotope.discovery.playlists.spacing import spread_artists
 from tonotope.discovery.recordings import TrackFacts
 
@@ -142,3 +149,84 @@ def test_each_next_track_is_the_nearest_that_fits(
         left_s -= facts[chosen[-1]].duration_s
     expected = [chosen[k] for k in by_the_book([facts[k].artist for k in chosen])]
     assert compose_playlist(places, facts, [0], duration_s=60.0 * minutes) == expected
+
+
+# Choosing
+
+
+def random_library(seed: int, n: int = 120) -> tuple[np.ndarray, list[TrackFacts]]:
+    rng = np.random.default_rng(seed)
+    places = rng.normal(size=(n, 8)).astype(np.float32)
+    return places, [TrackFacts(None, None, None, 60.0 + 2 * k) for k in range(n)]
+
+
+def costs_from(places: np.ndarray, row: int) -> np.ndarray:
+    distances = np.linalg.norm(places - places[row], axis=1).astype(np.float32)
+    return distances / np.median(distances)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6))
+def test_without_diversity_it_is_the_plain_list(seed: int) -> None:
+    places, facts = random_library(seed)
+    costs = costs_from(places, 0)
+    chosen = choose_tracks(places, facts, [0], costs, Length(15), diversity=0.0)
+    assert chosen.rows == np.argsort(costs, kind="stable")[:15].tolist()
+
+
+def test_lists_are_the_more_diverse_the_more_diversity_is_asked_for() -> None:
+    means = []
+    for diversity in (0.0, 0.25, 0.5, 0.75, 1.0):
+        lists = []
+        for seed in range(20):
+            places, facts = random_library(seed)
+            chosen = choose_tracks(
+                places, facts, [0], costs_from(places, 0), Length(12), diversity=diversity
+            )
+            lists.append(intra_list_diversity([chosen.rows], places)[0])
+        means.append(np.mean(lists))
+    assert (np.diff(means) > 0).all(), means
+
+
+def test_relevance_and_diversity_by_hand() -> None:
+    # From 0: 10 is chosen first. Then 11 costs less than -12, but lies beside 10.
+    places, facts = library((0, None, 60), (10, None, 70), (11, None, 80), (-12, None, 90))
+    costs = np.float32([0, 1.0, 1.1, 1.2])
+    plain = choose_tracks(places, facts, [0], costs, Length(3))
+    diverse = choose_tracks(places, facts, [0], costs, Length(3), diversity=0.5)
+    assert plain.rows == [0, 1, 2]
+    assert diverse.rows == [0, 1, 3]
+
+
+def test_the_pool_of_diversity_grows_when_it_is_used_up(monkeypatch) -> None:
+    monkeypatch.setattr(choice, "_POOL", 2)
+    monkeypatch.setattr(choice, "_POOL_PER_TRACK", 0)
+    places, facts = random_library(3, n=30)
+    chosen = choose_tracks(places, facts, [0], costs_from(places, 0), Length(30), diversity=0.5)
+    assert sorted(chosen.rows) == list(range(30))
+
+
+def test_what_must_not_be_chosen_and_what_is_left() -> None:
+    places, facts = library((0, None, 60), (1, None, 70), (2, None, 80), (3, None, 90))
+    costs = np.float32([0, np.inf, 2, np.inf])
+    chosen = choose_tracks(places, facts, [0, 0], costs, Length(4))
+    assert (chosen.rows, chosen.seeds_left_out, chosen.is_exhausted) == ([0, 2], [0], True)
+    chosen = choose_tracks(places, facts, [], costs, Length(duration_s=150.0))
+    assert (chosen.rows, chosen.is_exhausted) == ([0, 2], True)
+    chosen = choose_tracks(places, facts, [], costs, Length(duration_s=100.0))
+    assert (chosen.rows, chosen.is_exhausted) == ([0], False)
+
+
+def test_artists_and_albums_stay_apart_as_they_are_chosen() -> None:
+    places = np.arange(6, dtype=np.float32)[:, np.newaxis] * 5
+    facts = [
+        TrackFacts(None, artist, album, 60.0 + 2 * k)
+        for k, (artist, album) in enumerate(
+            [("a", "x"), ("a", "y"), ("b", "x"), ("c", "z"), ("b", None), ("d", None)]
+        )
+    ]
+    costs = np.arange(6, dtype=np.float32)
+    by_artist = choose_tracks(places, facts, [0], costs, Length(4), spacing=Spacing(2, 0))
+    assert by_artist.rows == [0, 2, 3, 1]
+    by_both = choose_tracks(places, facts, [0], costs, Length(4), spacing=Spacing(1, 2))
+    assert by_both.rows == [0, 3, 1, 2]

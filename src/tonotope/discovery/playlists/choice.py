@@ -12,6 +12,7 @@ producing summaries", SIGIR 1998.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -185,7 +186,8 @@ class _Choice:
         kinds = (([f.artist for f in facts], spacing.artist_gap),
                  ([f.album for f in facts], spacing.album_gap))  # fmt: skip
         self.recent = [_Recent(keys, self.candidates, gap) for keys, gap in kinds if gap]
-        self.unit = typical_distance(distances_to(places, places.mean(axis=0))) if diversity else 1
+        # From one track to another it is farther than to the middle, by the root of two.
+        self.unit = math.sqrt(2) * typical_distance(distances_to(places, places.mean(axis=0)))
         self.apart = np.empty(0, np.float32)  # of the pool, how far from all chosen
         self.n_seeds = 0
 
@@ -251,7 +253,8 @@ class _Choice:
         if len(self.apart) != n:
             self.apart = np.full(n, np.inf, np.float32)
         for row in new:
-            np.minimum(self.apart, distances_to(pool, self.places[row]) / self.unit, self.apart)
+            distances = distances_to(pool, self.places[row]) / self.unit
+            np.minimum(self.apart, distances, out=self.apart)
         return self.apart
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -12,7 +13,10 @@ from urllib.parse import quote
 
 from tonotope.library.catalogue import Track
 
-__all__ = ["Entries", "PlaylistFormat", "as_uri", "is_utf8", "one_line"]
+__all__ = ["Entries", "PlaylistFormat", "as_path", "as_uri", "is_utf8", "one_line"]
+
+
+_NO_PATH = re.compile(r"#|[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class PlaylistFormat(NamedTuple):
@@ -53,6 +57,11 @@ class Entries:
                 if self._real(parent) == str(self._folder):
                     return str(known.relative_to(parent))
         return str(path)
+
+
+def as_path(entry: str) -> str:
+    """Return a path so that it is taken for no comment and no URI."""
+    return f"./{entry}" if _NO_PATH.match(entry) else entry
 
 
 def as_uri(entry: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tonotope.library.catalogue import Track
-from tonotope.library.playlist_files.entries import Entries, PlaylistFormat, one_line
+from tonotope.library.playlist_files.entries import Entries, PlaylistFormat, as_path, one_line
 
 __all__ = ["M3U"]
 
@@ -19,9 +19,7 @@ def _content(tracks: Sequence[Track], entries: Entries) -> tuple[bytes, list[Tra
         if "\n" in entry or "\r" in entry:
             left_out.append(track)
             continue
-        # A line that begins with "#" would be a comment.
-        entry = f"./{entry}" if entry.startswith("#") else entry
-        lines += [f"#EXTINF:{round(track.duration_s)},{one_line(track.name)}", entry]
+        lines += [f"#EXTINF:{round(track.duration_s)},{one_line(track.name)}", as_path(entry)]
     # A name that is not UTF-8 keeps its own bytes: players open files by them.
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"), left_out
 

@@ -9,6 +9,7 @@ from tonotope.library.catalogue import Track
 from tonotope.library.playlist_files.entries import (
     Entries,
     PlaylistFormat,
+    as_path,
     as_uri,
     is_utf8,
     one_line,
@@ -24,8 +25,8 @@ def _content(tracks: Sequence[Track], entries: Entries) -> tuple[bytes, list[Tra
     lines = [_HEADER]
     for number, track in enumerate(named, start=1):
         entry = entries.of(track)
-        if entry != one_line(entry):
-            entry = as_uri(str(Path(track.path)))
+        is_plain = entry == one_line(entry)
+        entry = as_path(entry) if is_plain else as_uri(str(Path(track.path)))
         lines += [
             f"File{number}={entry}",
             f"Title{number}={one_line(track.name)}",
