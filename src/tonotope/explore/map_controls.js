@@ -84,7 +84,7 @@ addEventListener("keydown", (event) => {
 });
 
 function fit() {
-  Object.assign(view, { centre: [0, 0, 0], zoom: 1 });
+  view.fit();
   repaint();
 }
 element("fit").addEventListener("click", fit);

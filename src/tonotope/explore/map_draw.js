@@ -18,7 +18,7 @@ const VERTEX_SHADER = `#version 300 es
   }`;
 
 const FRAGMENT_SHADER = `#version 300 es
-  precision mediump float;
+  precision highp float;
   in vec3 tint; in float alpha; uniform float size; out vec4 result;
   void main() {
     float radius = length(gl_PointCoord - 0.5);

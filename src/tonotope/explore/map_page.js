@@ -69,7 +69,6 @@ function paintOverlay() {
   }
 }
 
-// Names stand where their tracks are, if these keep together.
 function paintNames(context) {
   const page = getComputedStyle(document.body);
   context.font = `600 13px ${page.fontFamily}`;
@@ -89,14 +88,25 @@ function paintNames(context) {
   }
 }
 
+// A name stands where most of its tracks are, if that is at least a third of them.
 function namesOf(colouring) {
   return colouring.categories.flatMap(({ name, colour, n: count }, index) => {
-    if (colour === GREY || count < Math.max(3, n / 100)) return [];
-    const rows = [];
-    for (let k = 0; k < n; k++) if (colouring.of(k) === index) rows.push(k);
-    const middle = [0, 1, 2].map((axis) => median(rows.map((k) => points[3 * k + axis])));
-    const away = median(rows.map((k) => Math.hypot(...middle.map((m, axis) => points[3 * k + axis] - m))));
-    return away < 0.4 ? [{ name, colour, middle }] : [];
+    if (colour === GREY || count < Math.max(5, n / 100)) return [];
+    const cells = new Map();
+    for (let k = 0; k < n; k++) {
+      if (colouring.of(k) !== index) continue;
+      const cell = [0, 1, 2].map((axis) => Math.round(4 * points[3 * k + axis])).join();
+      if (!cells.has(cell)) cells.set(cell, []);
+      cells.get(cell).push(k);
+    }
+    const fullest = [...cells.values()].reduce((a, b) => (b.length > a.length ? b : a));
+    const middle = [0, 1, 2].map((axis) => median(fullest.map((k) => points[3 * k + axis])));
+    let near = 0;
+    for (let k = 0; k < n; k++) {
+      const away = Math.hypot(...middle.map((m, axis) => points[3 * k + axis] - m));
+      if (away < 0.35 && colouring.of(k) === index) near++;
+    }
+    return near >= count / 3 ? [{ name, colour, middle }] : [];
   });
 }
 

@@ -4,8 +4,12 @@
 const FAR = 4; // from where a map with three axes is seen, in units of the map
 
 function makeView(points, dims) {
-  const half = [0, 1, 2].map((axis) => extentOf(points, axis) || 1e-3);
-  const view = { centre: [0, 0, 0], zoom: 1, yaw: 0.6, pitch: 0.4, width: 1, height: 1 };
+  const boxes = [0, 1, 2].map((axis) => boxOf(points, axis));
+  const half = boxes.map(([low, high]) => Math.max(1e-3, (high - low) / 2));
+  const middle = boxes.map(([low, high]) => (low + high) / 2);
+  const view = { centre: [...middle], zoom: 1, yaw: 0.6, pitch: 0.4, width: 1, height: 1 };
+
+  view.fit = () => Object.assign(view, { centre: [...middle], zoom: 1 });
 
   view.rotation = () => {
     if (dims === 2) return [1, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -15,9 +19,9 @@ function makeView(points, dims) {
 
   view.scale = () => {
     const fitting = dims === 2
-      ? Math.min(view.width / (2 * half[0]), view.height / (2 * half[1]))
+      ? Math.min(view.width / (2 * half[0]), view.height / (2 * half[1]), view.width)
       : Math.min(view.width, view.height) / (2 * Math.hypot(...half));
-    return Math.min(fitting * (dims === 2 ? 0.9 : 1.1), 0.45 * Math.max(view.width, view.height)) * view.zoom;
+    return fitting * (dims === 2 ? 0.92 : 1.25) * view.zoom;
   };
 
   // To pixels from the left and the top, and by how much larger than in the middle it looks.
@@ -54,21 +58,30 @@ function makeView(points, dims) {
 
   // The nearest of the tracks that may be picked, within a radius in pixels; -1 if there is none.
   view.pick = (x, y, radius, mayPick) => {
-    const [r, scale] = [view.rotation(), view.scale()];
+    const [r, scale, [cx, cy, cz]] = [view.rotation(), view.scale(), view.centre];
+    const [left, up] = [x - view.width / 2, view.height / 2 - y];
     let [found, least] = [-1, radius * radius];
-    for (let index = 0; index < points.length / 3; index++) {
-      if (!mayPick(index)) continue;
-      const [px, py] = view.project(index, r, scale);
-      const squared = (px - x) ** 2 + (py - y) ** 2;
-      if (squared < least) [found, least] = [index, squared];
+    // As `project` does it, without an array for each point: this runs at every move.
+    for (let k = 0; k < points.length; k += 3) {
+      const px = points[k] - cx;
+      const py = points[k + 1] - cy;
+      const pz = points[k + 2] - cz;
+      const factor = dims === 2 ? scale : scale / Math.max(0.1, 1 - (r[6] * px + r[7] * py + r[8] * pz) / FAR);
+      const dx = (r[0] * px + r[1] * py + r[2] * pz) * factor - left;
+      const dy = (r[3] * px + r[4] * py + r[5] * pz) * factor - up;
+      const squared = dx * dx + dy * dy;
+      if (squared < least && mayPick(k / 3)) [found, least] = [k / 3, squared];
     }
     return found;
   };
   return view;
 }
 
-function extentOf(points, axis) {
-  let most = 0;
-  for (let k = axis; k < points.length; k += 3) most = Math.max(most, Math.abs(points[k]));
-  return most;
+function boxOf(points, axis) {
+  let [low, high] = [Infinity, -Infinity];
+  for (let k = axis; k < points.length; k += 3) {
+    low = Math.min(low, points[k]);
+    high = Math.max(high, points[k]);
+  }
+  return [low, high];
 }
