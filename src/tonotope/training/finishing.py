@@ -176,11 +176,8 @@ def _judge_heads(
     path: Path, cache: Cache, rows: Sequence[int] | np.ndarray, heads: Heads
 ) -> dict[str, Any]:
     judged = np.asarray(rows, dtype=np.intp)
-    heard = [hear(path, decibels(cache.mel[[row]]), heads.names)[2:] for row in judged]
-    sizes = [head.size for head in heads]
-    answers = (
-        [np.concatenate(parts) for parts in zip(*heard, strict=True)]
-        if heard
-        else [np.empty((0, size), np.float32) for size in sizes]
-    )
-    return heads.figures(answers, judged)
+    heard = [[np.empty((0, head.size), np.float32) for head in heads]]
+    for start in range(0, len(judged), _BATCH_CLIPS):
+        log_mel = decibels(cache.mel[judged[start : start + _BATCH_CLIPS]])
+        heard.append(hear(path, log_mel, heads.names)[2:])
+    return heads.figures([np.concatenate(of_head) for of_head in zip(*heard, strict=True)], judged)
