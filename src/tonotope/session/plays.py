@@ -321,13 +321,13 @@ def _by_content(
     from tonotope.discovery.collaborative import content_scores
 
     of_played = np.flatnonzero(played)
-    scores: NDArray[np.float64] = content_scores(
+    (scores,) = content_scores(
         played[np.newaxis, of_played],
         placed.places[of_played],
         placed.places[fresh],
         centre=placed.places.mean(axis=0),
     )
-    return scores[0]
+    return np.asarray(scores)
 
 
 def _by_both(
@@ -371,8 +371,8 @@ def _by_both(
         f"plays of {shape[0]} listeners; factors count {weight:.0%}, likeness to what was "
         f"played {1 - weight:.0%}, as hiding songs that are played has shown"
     )
-    scores: NDArray[np.float64] = hybrid_scores(by_factors, by_content, weight)[0]
-    return scores, reason
+    (scores,) = hybrid_scores(by_factors, by_content, weight)
+    return np.asarray(scores), reason
 
 
 def _best(

@@ -12,7 +12,7 @@ from tonotope.library.play_imports.entries import BrokenEntry
 __all__ = ["HEAD_CHARACTERS", "LONGEST_PIECE", "json_lines", "json_objects", "lines"]
 
 LONGEST_PIECE = 1 << 20
-"""How many characters a line or an object may have; a play has a thousand."""
+"""How many characters a line may have, and half as many an object; a play has a thousand."""
 
 HEAD_CHARACTERS = 1 << 14
 """How many characters from its beginning tell a file's format."""
@@ -20,7 +20,7 @@ HEAD_CHARACTERS = 1 << 14
 _CHUNK = 1 << 16
 _TOO_LONG = f"longer than {LONGEST_PIECE} characters"
 _SPACE = re.compile(r"[\s,]*")
-_NEXT_OBJECT = re.compile(r",\s*(?=\{)")
+_NEXT_OBJECT = re.compile(r"[,\n]\s*(?=\{)")
 _LONGEST_GAP = 64  # between two objects: a comma and some space
 
 
@@ -52,7 +52,7 @@ def json_lines(text: TextIO) -> Iterator[tuple[int, Any]]:
 def json_objects(text: TextIO, start: int) -> Iterator[tuple[int, Any]]:
     """Give what a JSON array holds, each with the line where it begins.
 
-    After an element that is not JSON, it goes on at the next object that follows a comma.
+    After an element that is not JSON, it goes on at the next object that follows a comma or a line's end.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ def json_objects(text: TextIO, start: int) -> Iterator[tuple[int, Any]]:
         try:
             value, end = decoder.raw_decode(held, at)
         except (ValueError, RecursionError):
-            if not is_end and len(held) - at < LONGEST_PIECE:
+            # Half of it is enough to call it broken: were it all, a copy would be made for each.
+            if not is_end and len(held) - at < LONGEST_PIECE // 2:
                 refill(LONGEST_PIECE)
                 continue
             yield line, BrokenEntry(line, "not JSON")
