@@ -36,6 +36,26 @@ def test_targets_are_those_of_the_stretch(path: Path) -> None:
     assert known.tolist() == [True, True, True, True]
 
 
+def test_targets_at_places(path: Path) -> None:
+    teacher = read_teacher(path, CLIPS, np.array([0, 1]))
+    # Four windows of a tenth of the clip each: their centres are at 0.05, 0.35, 0.65 and 0.95.
+    places = torch.tensor([[0.0, 0.05, 0.35, 0.5, 0.65, 1.0], [0.05, 0.2, 0.35, 0.425, 0.65, 0.95]])
+    targets, known = teacher.targets_at(torch.tensor([0, 1]), places)
+    assert targets.shape == (2, 6, 2)
+    assert targets[0, :, 0] == pytest.approx([1, 1, 1, 0, -1, -1], abs=1e-5)
+    assert targets[1, :, 0] == pytest.approx([-1, -1, -1, -0.5, 1, 1], abs=1e-5)
+    assert torch.allclose(targets[..., 0], -targets[..., 1])
+    assert known.tolist() == [True, True]
+
+
+def test_of_one_window_it_is_the_same_everywhere(tmp_path: Path) -> None:
+    teacher = read_teacher(
+        write(tmp_path / "t.npz", ["a", "b"], np.array([[0.9], [0.1]])), CLIPS, np.array([0, 1])
+    )
+    targets, _ = teacher.targets_at(torch.tensor([0, 1]), torch.tensor([[0.0, 1.0], [0.2, 0.7]]))
+    assert targets[..., 0].tolist() == [[1, 1], [-1, -1]]
+
+
 def test_no_other_part_is_taken_from_the_file(path: Path) -> None:
     teacher = read_teacher(path, CLIPS, np.array([0, 2]))
     rows = torch.tensor([0, 1, 2])

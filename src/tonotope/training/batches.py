@@ -35,7 +35,8 @@ class Batch:
     genre
         Shape (batch, n_labels), shares that sum to 1.
     tags, tags_known
-        What the teacher heard, shape (batch, n_tags), and how much of it counts, (batch,); None
+        What the teacher heard, shape (batch, n_tags), or at each of some places of the excerpt,
+        (batch, n_places, n_tags); and how much of it counts, (batch,); None
         without one.
     others
         What other heads are to say, shape (batch, n_outputs), NaN where unknown; None without any.
@@ -71,6 +72,9 @@ class TrainingBatches:
         What everything is drawn from.
     others
         What other heads are to say of each clip, shape (n_clips, n_outputs); None without any.
+    tag_centres
+        Where in an excerpt the teacher is listened to, see `tonotope.training.student.tag_centres`;
+        None for the mean of the excerpt.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class TrainingBatches:
         teacher: Teacher | None,
         generator: torch.Generator,
         others: np.ndarray | None = None,
+        tag_centres: Tensor | None = None,
     ) -> None:
         if len(rows) < 2:
             raise InputError(
@@ -99,6 +104,7 @@ class TrainingBatches:
         self._vary = vary
         self._teacher = teacher
         self._others = None if others is None else torch.from_numpy(others)
+        self._tag_centres = tag_centres
         self._generator = generator
         # A last batch of one would have no deviation to normalise with.
         self._batch_size = min(config.batch_size, len(rows))
@@ -123,7 +129,11 @@ class TrainingBatches:
         others = None if self._others is None else self._others[rows]
         tags = known = None
         if self._teacher is not None:
-            tags, is_known = self._teacher.targets(rows, start, stop)
+            if self._tag_centres is None:
+                tags, is_known = self._teacher.targets(rows, start, stop)
+            else:
+                places = start[:, None].lerp(stop[:, None], self._tag_centres[None])
+                tags, is_known = self._teacher.targets_at(rows, places)
             known = is_known.float()
         if config.mixup_alpha:
             mixture = draw_mixture(len(rows), config.mixup_alpha, generator)

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -34,6 +34,7 @@ from tonotope.training.memory import keep_freed_memory
 from tonotope.training.networks import build_network
 from tonotope.training.networks.base import Network
 from tonotope.training.optimizers import Plan
+from tonotope.training.student import Student, tag_centres
 from tonotope.training.teacher import Teacher, read_teacher
 
 __all__ = ["Epoch", "Run", "train"]
@@ -77,24 +78,6 @@ class Run:
     history: tuple[Epoch, ...]
     stopped_early: bool
     heads: Heads
-
-
-class _Student(nn.Module):
-    """A network, and what tells the teacher's tags from its embedding."""
-
-    def __init__(self, network: Network, n_tags: int) -> None:
-        super().__init__()
-        self.network = network
-        self.tags = nn.Linear(network.embedding_size, n_tags) if n_tags else None
-
-    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        logits, embedding = self.network(log_mel)
-        others = self.network.others
-        return (
-            logits,
-            None if self.tags is None else self.tags(embedding),
-            None if others is None else others(embedding),
-        )
 
 
 def train(
@@ -181,11 +164,12 @@ class _Trainer:
         self._targets = self._heads.standardised() if self._heads.n_outputs else None
         self._origin = origin_of(cache, rows, self._valid, initial, frozen, self._heads.digest)
         rows = self._devices.share_of(rows)
+        n_columns = config.crop_columns or cache.n_columns
+        network = build_network(config.model, len(place), n_columns)
         self._batches = TrainingBatches(
             cache, rows, self._genre, len(place), config, vary, teacher, self._generator,
-            self._targets,
+            self._targets, tag_centres(network, n_columns, cache.n_columns),
         )  # fmt: skip
-        network = build_network(config.model, len(place), config.crop_columns or cache.n_columns)
         if self._heads.n_outputs:
             network.add_outputs(self._heads.n_outputs)
         network.set_scale(*scale_of(cache, rows))
@@ -203,7 +187,8 @@ class _Trainer:
             for head in (network.head, network.others):
                 if head is not None:
                     head.requires_grad_(True)
-        self._student = self._devices.place(_Student(network, teacher.n_tags if teacher else 0))
+        n_tags = teacher.n_tags if teacher else 0
+        self._student = self._devices.place(Student(network, n_tags, n_columns, cache.n_columns))
         self._network = network
         self._average = None
         if config.ema_decay:
@@ -290,7 +275,8 @@ class _Trainer:
             loss = self._heads.genre_weight * loss + self._heads.loss(others.float(), batch.others)
         total = loss
         if tags is not None and batch.tags is not None and batch.tags_known is not None:
-            per_clip = functional.mse_loss(tags.float(), batch.tags, reduction="none").mean(1)
+            errors = functional.mse_loss(tags.float(), batch.tags, reduction="none")
+            per_clip = errors.flatten(1).mean(1)
             total = total + self._config.teacher_weight * (per_clip * batch.tags_known).mean()
         self._plan.step(total)
         if self._average is not None:

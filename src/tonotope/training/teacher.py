@@ -20,7 +20,10 @@ from torch import Tensor
 from tonotope.errors import PathError
 from tonotope.training.clips import Clip
 
-__all__ = ["Teacher", "read_teacher"]
+__all__ = ["WINDOW_SHARE", "Teacher", "read_teacher"]
+
+WINDOW_SHARE = 0.1
+"""How much of a clip a window is: musicnn's 3 s of 30."""
 
 # Activations nearer to 0 or 1 say no more than these.
 _LEAST = 1e-4
@@ -38,6 +41,7 @@ class Teacher:
     """
 
     def __init__(self, logits: Tensor, is_known: Tensor) -> None:
+        self._logits = logits
         self._sums = torch.nn.functional.pad(logits.cumsum(1), (0, 0, 1, 0))
         self._is_known = is_known
 
@@ -66,6 +70,34 @@ class Teacher:
         last = torch.maximum((stop * n_windows).round().long().clamp(max=n_windows), first + 1)
         heard = self._sums[rows, last] - self._sums[rows, first]
         return heard / (last - first)[:, None], self._is_known[rows]
+
+    def targets_at(self, rows: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the teacher heard at some places of clips.
+
+        The first window begins with the clip and the last ends with it; between the centres of
+        two, what was heard goes over from one to the other.
+
+        Parameters
+        ----------
+        rows
+            Shape (batch,), the clips.
+        places
+            Shape (batch, n_places), from 0 (a clip's beginning) to 1 (its end).
+
+        Returns
+        -------
+        targets, is_known : Tensor
+            Shapes (batch, n_places, n_tags) and (batch,).
+        """
+        n_windows = self._logits.shape[1]
+        half = WINDOW_SHARE / 2
+        window = ((places - half) / (1 - 2 * half)).clamp(0, 1) * (n_windows - 1)
+        first = window.floor().long().clamp(max=max(0, n_windows - 2))
+        second = (first + 1).clamp(max=n_windows - 1)
+        clips = rows[:, None]
+        share = (window - first)[..., None]
+        targets = self._logits[clips, first].lerp(self._logits[clips, second], share)
+        return targets, self._is_known[rows]
 
 
 def read_teacher(path: Path, clips: Sequence[Clip], train: np.ndarray) -> Teacher:

@@ -116,10 +116,10 @@ NETWORKS: Mapping[str, NetworkSpec] = {
         ),
         NetworkSpec(
             "tonotope-1",
-            "cnn:CNN",
+            "tonotope1:Tonotope1",
             333,
-            "Tonotope's own recipe: the preset tonotope-1",
-            "the plain network; what makes it ours is how it is trained",
+            "Tonotope's own; the preset tonotope-1 is its recipe",
+            "five convolutions with pooling, wider than cnn; means and deviations over time",
         ),
     )
 }

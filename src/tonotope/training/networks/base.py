@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tonotope.training.cache import N_BANDS
 
-__all__ = ["Network"]
+__all__ = ["Network", "SteppedNetwork"]
 
 
 class Network(nn.Module):
@@ -96,8 +96,12 @@ class Network(nn.Module):
         logits, embedding : Tensor
             Shapes (batch, n_labels) and (batch, embedding_size).
         """
-        embedding = self.embed((log_mel - self.mean_db) / self.deviation_db)
+        embedding = self.embed(self.scaled(log_mel))
         return self.head(embedding), embedding
+
+    def scaled(self, log_mel: Tensor) -> Tensor:
+        """Return the input as the trunk takes it, (batch, n_columns, 128)."""
+        return (log_mel - self.mean_db) / self.deviation_db
 
     def embed(self, scaled: Tensor) -> Tensor:
         """Return the embedding, (batch, embedding_size), of scaled input (batch, columns, 128)."""
@@ -107,3 +111,36 @@ class Network(nn.Module):
 
         def __call__(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
             ...
+
+
+class SteppedNetwork(Network):
+    """A network that hears in steps of some columns and sums them up.
+
+    A subclass gives `steps`.
+
+    Attributes
+    ----------
+    step_columns
+        How many columns a step has.
+    step_size
+        How many numbers describe it.
+    """
+
+    step_columns: int
+    step_size: int
+
+    def steps(self, scaled: Tensor) -> Tensor:
+        """Return what is heard at each step, (batch, n_columns // step_columns, step_size)."""
+        raise NotImplementedError
+
+    def summarise(self, steps: Tensor) -> Tensor:
+        """Return the embedding: mean and deviation over time, (batch, 2 * step_size)."""
+        # In float32 under autocast, too: small deviations would lose their digits. What is added
+        # keeps the gradient of the root finite where nothing changes.
+        steps = steps.float()
+        deviation = (steps.var(dim=1, correction=0) + 1e-4).sqrt()
+        return torch.cat([steps.mean(dim=1), deviation], dim=1)
+
+    def embed(self, scaled: Tensor) -> Tensor:
+        """Return the embedding of scaled input."""
+        return self.summarise(self.steps(scaled))
