@@ -86,7 +86,7 @@ def read_map(catalogue: Catalogue, method: str | None, n_dims: int) -> StoredMap
     except (sqlite3.DatabaseError, ValueError) as error:
         raise LibraryError(
             f"library '{catalogue.path}' is damaged: its map cannot be read ({error}). "
-            "Move it away and scan again."
+            "Draw a new one: tonotope map --fresh"
         ) from error
     return StoredMap(method, n_dims, made_by, made_at, points, frozenset(added))
 
