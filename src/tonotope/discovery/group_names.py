@@ -33,10 +33,12 @@ FloatArray = NDArray[np.float64]
 
 _LEAST_DELTA = 0.33
 _N_ADJECTIVES = 2
-# A genre that is heard names a group from this mean probability on, a tag from this share on, if
-# the rest has so much less of it; a second one goes along if there is nearly as much of it.
+# A genre that is heard names a group from this mean probability on, a tag from this share and
+# number of tracks on, if the rest has so much less of it; a second one goes along if there is
+# nearly as much of it.
 _LEAST_HEARD = 0.2
 _LEAST_TAGGED = 0.5
+_FEWEST_OF_TAG = 2
 _LEAST_MORE = 0.15
 _NEARLY = 0.75
 _N_GENRES = 3
@@ -81,11 +83,11 @@ class Trait:
 TRAITS: tuple[Trait, ...] = (
     Trait("tempo_bpm", "tempo", "slow", "fast", 110, 110, "tempo", "BPM"),
     Trait(
-        "integrated_loudness_lufs", "level", "quiet", "loud", -17, -17, "loudness", "LUFS", 1
+        "integrated_loudness_lufs", "level", "quiet", "loud", -18, -16, "loudness", "LUFS", 1
     ),
-    Trait("loudness_range_lu", "dynamics", "even", "dynamic", 7, 5, "loudness range", "LU", 1),
+    Trait("loudness_range_lu", "dynamics", "even", "dynamic", 5, 6, "loudness range", "LU", 1),
     Trait(
-        "spectral_centroid_hz_mean", "brightness", "dark", "bright", 2000, 1400, "brightness", "Hz"
+        "spectral_centroid_hz_mean", "brightness", "dark", "bright", 1600, 1500, "brightness", "Hz"
     ),
     Trait("spectral_flatness_mean", "texture", "clear", "noisy", 0.02, 0.01, "noisiness", "", 3),
     Trait(
@@ -240,7 +242,9 @@ def profile_groups(tracks: Describable, labels: NDArray[np.intp]) -> list[GroupP
         )
         heard, tagged = _heard(tracks, inside), counts[k].shares(every)
         n_tagged = counts[k].n_tagged
-        noun = _setting_apart(tagged, _LEAST_TAGGED) if 2 * n_tagged >= inside.sum() else None
+        noun = None
+        if 2 * n_tagged >= inside.sum():
+            noun = _setting_apart(tagged, max(_LEAST_TAGGED, _FEWEST_OF_TAG / max(1, n_tagged)))
         noun = noun or _setting_apart(heard, _LEAST_HEARD)
         profiles.append(GroupProfile(traits, heard[:_N_GENRES], tagged[:_N_GENRES], n_tagged, noun))
     return profiles

@@ -106,19 +106,16 @@ def write_grouping(catalogue: Catalogue, grouping: StoredGrouping) -> bool:
     connection = catalogue.connection
     try:
         connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
+        try:
+            _replace(connection, grouping)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
             return False
         raise _not_written(catalogue, error) from error
-    try:
-        _replace(connection, grouping)
-        connection.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
-        connection.execute("ROLLBACK")
-        raise _not_written(catalogue, error) from error
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
     return True
 
 
