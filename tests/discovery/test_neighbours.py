@@ -33,6 +33,15 @@ def test_not_more_than_asked_for() -> None:
     assert [k.index for k in found] == [0, 1]
 
 
+def test_ranked_by_corrected_distances_but_known_by_the_plain_ones() -> None:
+    places = line(0.1, 5, 6, 7)
+    tracks = [TrackFacts(None, "a", None, 1000.4), *facts(*"bcd")]
+    corrected = np.array([0.9, 0.5, 0.2, 0.5], np.float32)
+    found = nearest(places, tracks, line(0)[0], QUERY, n=10, distances=corrected)
+    # The first is the query's recording; of the equals the nearer comes first.
+    assert [(k.index, round(k.distance, 3)) for k in found] == [(2, 0.2), (1, 0.5), (3, 0.5)]
+
+
 def test_another_encoding_of_the_query_is_no_answer() -> None:
     places = line(0.1, 5)
     tracks = [TrackFacts(None, "a", None, 1000.4), TrackFacts(None, "b", None, 200.0)]

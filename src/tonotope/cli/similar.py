@@ -101,7 +101,7 @@ def _why_document(explanation: Explanation | None) -> dict[str, Any]:
 def _print(found: SimilarTracks, explanations: Mapping[str, Explanation]) -> None:
     say(f"Sounds like {found.query.name} ({duration(found.query.duration_s)}):")
     for k in found.neighbours:
-        say(f"{k.distance:6.2f}  {k.track.name}  ({duration(k.track.duration_s)})")
+        say(f"{k.distance:6.3f}  {k.track.name}  ({duration(k.track.duration_s)})")
         say(f"        {k.track.path}")
         if k.track.audio_id in explanations:
             _print_why(explanations[k.track.audio_id])
