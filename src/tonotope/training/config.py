@@ -182,9 +182,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     # The network that comes with Tonotope, with a teacher: see docs/model.md.
     "tonotope-1": {
-        "epochs": 300, "crop_columns": 111, "test_crops": 5, "tempo_spread": 0.12,
+        "epochs": 300, "crop_columns": 111, "test_crops": 3, "tempo_spread": 0.12,
         "augment": ("frequency-shift", "recording", "small-masks"),
-        "teacher_weight": 12.0,
+        "teacher_weight": 12.0, "members": 2,
     },
     # What suits a few hundred clips: varied sound, mixing, averaged weights.
     "small-data": {
