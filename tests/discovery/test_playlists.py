@@ -210,7 +210,7 @@ def test_what_must_not_be_chosen_and_what_is_left() -> None:
     places, facts = library((0, None, 60), (1, None, 70), (2, None, 80), (3, None, 90))
     costs = np.float32([0, np.inf, 2, np.inf])
     chosen = choose_tracks(places, facts, [0, 0], costs, Length(4))
-    assert (chosen.rows, chosen.seeds_left_out, chosen.is_exhausted) == ([0, 2], [0], True)
+    assert (chosen.rows, chosen.copies, chosen.is_exhausted) == ([0, 2], [0], True)
     chosen = choose_tracks(places, facts, [], costs, Length(duration_s=150.0))
     assert (chosen.rows, chosen.is_exhausted) == ([0, 2], True)
     chosen = choose_tracks(places, facts, [], costs, Length(duration_s=100.0))

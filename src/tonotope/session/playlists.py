@@ -150,11 +150,15 @@ def compose(
 
 def _length_notes(chosen: Chosen, named: Named, length: Length, suiting: Suiting) -> list[str]:
     """Return why the list is not as long as it was to be, or lacks a seed."""
-    notes = []
-    for row in chosen.seeds_left_out:
-        is_full = len(chosen.rows) == length.n
-        reason = f"{length.n} tracks are full" if is_full else "its recording is already there"
-        notes.append(f"left out of the seeds, as {reason}: {named.tracks[row].path}")
+    reasons = (
+        ("its recording is already there", chosen.copies),
+        (f"{length.n} tracks are full", chosen.too_many),
+    )
+    notes = [
+        f"left out of the seeds, as {reason}: {named.tracks[row].path}"
+        for reason, rows in reasons
+        for row in rows
+    ]
     n, s = len(chosen.rows), sum(named.tracks[row].duration_s for row in chosen.rows)
     if length.duration_s is not None and s > length.duration_s:
         notes.append(f"the seeds alone last {s / 60:.1f} of {length.duration_s / 60:g} minutes.")

@@ -63,14 +63,17 @@ class Chosen:
     ----------
     rows
         The seeds first, then in the order in which they were chosen.
-    seeds_left_out
-        Those that are other encodings of one before, or too many.
+    copies
+        Seeds that were left out as other encodings of one before.
+    too_many
+        Seeds for which there was no place left.
     is_exhausted
         Whether there was no other track left that was allowed.
     """
 
     rows: list[int]
-    seeds_left_out: list[int]
+    copies: list[int]
+    too_many: list[int]
     is_exhausted: bool
 
 
@@ -192,10 +195,12 @@ class _Choice:
         self.n_seeds = 0
 
     def run(self, seeds: Sequence[int]) -> Chosen:
-        left_out = []
+        copies, too_many = [], []
         for row in seeds:
-            if len(self.rows) == self.length.n or self.recordings.hold_copy_of(row):
-                left_out.append(row)
+            if self.recordings.hold_copy_of(row):
+                copies.append(row)
+            elif len(self.rows) == self.length.n:
+                too_many.append(row)
             else:
                 self._take(row)
         self.n_seeds = len(self.rows)
@@ -209,7 +214,7 @@ class _Choice:
             self.free[at] = False
             if not self.recordings.hold_copy_of(row):
                 self._take(row)
-        return Chosen(self.rows, left_out, is_exhausted)
+        return Chosen(self.rows, copies, too_many, is_exhausted)
 
     def _take(self, row: int) -> None:
         self.recordings.add(row)
