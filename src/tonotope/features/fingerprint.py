@@ -14,6 +14,7 @@ identification", New Journal of Physics 11, 2009: the harmony.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,22 +98,33 @@ class _BlockMeans:
         return self._rows.n_frames
 
     def push(self, frames: Float32Array) -> None:
-        n_missing = self._n_frames - self._n_begun
-        starts = np.arange(n_missing, len(frames), self._n_frames)
-        sums: Float32Array = np.add.reduceat(frames, np.concatenate([[0], starts]), axis=0)
-        sums[0] += self._begun
+        shares = _shares(self._n_begun, len(frames), self._n_frames)
+        means: Float32Array = shares @ frames
+        means[0] += self._begun
         self._n_begun = (self._n_begun + len(frames)) % self._n_frames
         if self._n_begun:
-            self._begun = sums[-1].copy()
-            sums = sums[:-1]
+            self._begun = means[-1].copy()
+            means = means[:-1]
         else:
             self._begun = np.zeros_like(self._begun)
-        if len(sums):
-            self._rows.append(sums * np.float32(1 / self._n_frames))
+        if len(means):
+            self._rows.append(means)
 
     def take(self) -> Float32Array:
         # What is left of a block at the end is no whole one, and goes.
         return self._rows.take()
+
+
+@lru_cache(maxsize=8)
+def _shares(n_begun: int, n_frames: int, n_per_row: int) -> Float32Array:
+    """Return which share of which row each frame is, shape (n_rows, n_frames).
+
+    A small product of matrices takes a third of the time of sums along the frames.
+    """
+    row_of = (n_begun + np.arange(n_frames)) // n_per_row
+    is_in = row_of == np.arange(row_of[-1] + 1)[:, np.newaxis]
+    shares: Float32Array = is_in.astype(np.float32) / np.float32(n_per_row)
+    return shares
 
 
 class FingerprintStream:

@@ -239,9 +239,9 @@ class DescriptorStream:
         for batch in batches:
             spectrum = BatchSpectrum(batch)
             self._spectrum.push(spectrum)
-            self._harmony.push_spectrum(spectrum)
             if self._fingerprints is not None:
                 self._fingerprints.push(spectrum)
+            self._harmony.push_spectrum(spectrum)
             if self._spectrum.has_mel:
                 mel.append(spectrum.mel)
             if self._keep_frames:
