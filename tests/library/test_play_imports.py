@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tonotope.errors import PathError
@@ -171,6 +171,7 @@ plays = st.lists(
 
 
 @every_format
+@settings(deadline=None)
 @given(plays=plays)
 def test_any_names_come_back(
     tmp_path_factory: pytest.TempPathFactory, written: str, plays: list[Play]
@@ -188,6 +189,7 @@ def test_any_names_come_back(
     assert read(path, content) == (name, kept)
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=300), start=st.sampled_from(["", "[", "artist,title\n", "{"]))
 def test_any_bytes_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, start: str
@@ -203,6 +205,7 @@ def test_any_bytes_are_read_or_refused(
 
 
 @pytest.mark.parametrize("written", ["listenbrainz lines", "listenbrainz array", "spotify"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_file_that_breaks_off_gives_what_came_before(
     tmp_path_factory: pytest.TempPathFactory, written: str, data: st.DataObject
@@ -336,7 +339,7 @@ def test_an_object_may_lie_anywhere_in_what_is_read_at_a_time() -> None:
 )
 @pytest.mark.parametrize("filling", ["x", "[", '{"a":'])
 def test_no_file_takes_much_memory(path: Path, head: str, filling: str) -> None:
-    path.write_text(head + filling * (20_000_000 // len(filling)))
+    path.write_text(head + filling * (12_000_000 // len(filling)))
     tracemalloc.start()
     with opened_history(path) as (format_, text, _):
         n_entries = sum(1 for _ in format_.entries(text))
@@ -347,9 +350,9 @@ def test_no_file_takes_much_memory(path: Path, head: str, filling: str) -> None:
 
 
 def test_an_array_of_nothing_but_broken_objects(path: Path) -> None:
-    path.write_text('[{"ms_played": 1}' + ',{"' * 500_000)
+    path.write_text('[{"ms_played": 1}' + ',{"' * 50_000)
     with opened_history(path) as (format_, text, _):
-        assert sum(1 for _ in format_.entries(text)) == 500_001
+        assert sum(1 for _ in format_.entries(text)) == 50_001
 
 
 def test_a_utf16_mark_is_known_in_both_orders(path: Path) -> None:
