@@ -116,7 +116,9 @@ def find_groups(
         If the tracks do not fall into two groups.
     """
     rng = np.random.default_rng(seed)
-    trials = try_numbers(places, method, k=k, rng=rng, on_progress=on_progress)
+    trials = []
+    if (places != places[0]).any():  # agglomeration would cut up what is all the same
+        trials = try_numbers(places, method, k=k, rng=rng, on_progress=on_progress)
     if trials:
         best = best_trial(trials)
         model = TrackGroups(best.k, method=method, random_state=seed)

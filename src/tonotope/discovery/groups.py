@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -137,7 +138,8 @@ class TrackGroups(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if len(places) > most:
             rows = np.sort(random.choice(len(places), most, replace=False))
         self._pca = PCA(min(N_COMPONENTS, len(rows), places.shape[1]), random_state=random)
-        self._fitted = self._pca.fit_transform(places[rows])
+        with np.errstate(invalid="ignore"):  # tracks that are all the same have no directions
+            self._fitted = self._pca.fit_transform(places[rows])
         self._model = self._new_model(random, len(rows))
         with warnings.catch_warnings():
             # Where tracks are equal there may be fewer groups than were asked for, which is seen.
@@ -217,12 +219,13 @@ def join_groups(
     if len(newcomers) == 0 or (labels == labels[0]).all():
         return np.full(len(newcomers), labels[0], np.intp)
     if method == "hdbscan":
-        judge = KNeighborsClassifier(min(_N_VOTERS, len(places)))
-    else:
-        places, labels = places[labels >= 0], labels[labels >= 0]
-        judge = NearestCentroid()
-    joined: Labels = judge.fit(places, labels).predict(newcomers)
-    return joined
+        voters = KNeighborsClassifier(min(_N_VOTERS, len(places))).fit(places, labels)
+        voted: Labels = voters.predict(newcomers)
+        return voted
+    groups = np.unique(labels[labels >= 0])
+    means = np.array([places[labels == group].mean(axis=0) for group in groups])
+    nearest: Labels = groups[pairwise_distances_argmin(newcomers, means)]
+    return nearest
 
 
 def largest_first(labels: Labels) -> Labels:
@@ -236,5 +239,6 @@ def largest_first(labels: Labels) -> Labels:
 def principal(places: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Return places in their main directions, shape (n_tracks, up to 20)."""
     n_components = min(N_COMPONENTS, *places.shape)
-    turned: NDArray[np.floating[Any]] = PCA(n_components, random_state=0).fit_transform(places)
+    with np.errstate(invalid="ignore"):  # tracks that are all the same have no directions
+        turned: NDArray[np.floating[Any]] = PCA(n_components, random_state=0).fit_transform(places)
     return turned
