@@ -52,7 +52,7 @@ def json_lines(text: TextIO) -> Iterator[tuple[int, Any]]:
 def json_objects(text: TextIO, start: int) -> Iterator[tuple[int, Any]]:
     """Give what a JSON array holds, each with the line where it begins.
 
-    After an element that is not JSON, it goes on at the next object that follows a comma or a line's end.
+    After an element that is not JSON, it goes on at the next object after a comma or a line end.
 
     Parameters
     ----------
