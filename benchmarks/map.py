@@ -32,6 +32,7 @@ N_COLUMNS = 160
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    """Return what a call returns, and its seconds."""
     wall, processor = time.perf_counter(), time.process_time()
     result = call()
     return result, {
@@ -41,6 +42,7 @@ def timed(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 
 
 def clusters(n_tracks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return tracks in overlapping clusters, and which each is of."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, N_CLUSTERS, n_tracks)
     centres = 0.6 * rng.normal(size=(N_CLUSTERS, N_COLUMNS))
@@ -50,6 +52,7 @@ def clusters(n_tracks: int) -> tuple[np.ndarray, np.ndarray]:
 def measure(
     places: np.ndarray, labels: np.ndarray, method: str, n_dims: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
+    """Draw all but the last 1000 tracks, put these on the map, and judge it."""
     mapped, new = places[:-N_NEW], places[-N_NEW:]
     drawing, drawn = timed(lambda: draw_map(mapped, method, n_dims))
     points = drawing.points
@@ -69,6 +72,7 @@ def measure(
 
 
 def page(points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Write the page of a map, and return its cost."""
     n = len(points)
     tracks = [
         Track(f"{k:032x}", f"/music/Artist {k % 900}/{k}.mp3", f"Track {k}", f"Artist {k % 900}",
@@ -87,6 +91,7 @@ def page(points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, default=20_000)
     parser.add_argument("--methods", nargs="+", default=["tsne", "umap", "pca"])

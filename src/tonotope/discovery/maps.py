@@ -170,7 +170,8 @@ def _geometric_median(points: NDArray[np.float64], weights: NDArray[np.float64])
         if np.abs(moved - point).max() <= smallest:
             break
         point = moved
-    return point.astype(np.float32)
+    result: Float32Array = point.astype(np.float32)
+    return result
 
 
 def _principal_components(places: Float32Array) -> Float32Array:
@@ -187,7 +188,7 @@ def _principal_components(places: Float32Array) -> Float32Array:
 
 
 def _first_columns(components: Float32Array, n_dims: int) -> Float32Array:
-    plane = np.zeros((len(components), n_dims), np.float32)
+    plane: Float32Array = np.zeros((len(components), n_dims), np.float32)
     plane[:, : components.shape[1]] = components[:, :n_dims]
     return plane
 
@@ -199,14 +200,17 @@ def _fitted(points: NDArray[np.floating]) -> Float32Array:
     # Without float64 the largest might come to lie a rounding outside.
     centred = points.astype(np.float64) - (low.astype(np.float64) + high) / 2
     fitted = centred / half if half > 0 else np.zeros_like(centred)
-    return np.clip(fitted, -1, 1).astype(np.float32)
+    result: Float32Array = np.clip(fitted, -1, 1).astype(np.float32)
+    return result
 
 
 def _beginning(plane: Float32Array, spread: float, seed: int) -> Float32Array:
     """Return the PCA map at a size, with a trace of noise that parts what lies on one point."""
     noise = np.random.default_rng(seed).normal(size=plane.shape)
-    begun = plane / plane[:, 0].std() + 1e-3 * noise
-    return np.ascontiguousarray(spread * begun, np.float32)
+    begun: Float32Array = np.ascontiguousarray(
+        spread * (plane / plane[:, 0].std() + 1e-3 * noise), np.float32
+    )
+    return begun
 
 
 def _umap(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ def map_picture(drawn: LibraryMap) -> bytes:
         ) from error
     figure = Figure(figsize=(12.8, 9.6), dpi=125, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(projection="3d" if drawn.n_dims == 3 else None)
+    # Both kinds of axes are drawn on in the same words, but are of different types.
+    axes: Any = figure.add_subplot(projection="3d" if drawn.n_dims == 3 else None)
     n = len(drawn.tracks)
     size = float(np.clip(4000 / n, 4, 60))
     kind, names, colour_of = _coloured(drawn)

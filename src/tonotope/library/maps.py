@@ -102,19 +102,20 @@ def write_map(catalogue: Catalogue, drawn: StoredMap) -> bool:
     connection = catalogue.connection
     try:
         connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
+        try:
+            _replace(connection, drawn)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    except sqlite3.DatabaseError as error:
+        # Where the file may not be written to, some connections say so only at the first row.
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
             return False
-        raise _not_written(catalogue, error) from error
-    try:
-        _replace(connection, drawn)
-        connection.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
-        connection.execute("ROLLBACK")
-        raise _not_written(catalogue, error) from error
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+        raise LibraryError(
+            f"cannot keep the map in library '{catalogue.path}': {error}. Try again, or name a "
+            "copy of it: --library COPY"
+        ) from error
     return True
 
 
@@ -132,11 +133,4 @@ def _replace(connection: sqlite3.Connection, drawn: StoredMap) -> None:
             (map_id, audio_id, np.asarray(point, "<f4").tobytes(), audio_id in drawn.added)
             for audio_id, point in drawn.points.items()
         ],
-    )
-
-
-def _not_written(catalogue: Catalogue, error: sqlite3.DatabaseError) -> LibraryError:
-    return LibraryError(
-        f"cannot keep the map in library '{catalogue.path}': {error}. Try again, or name a copy "
-        "of it: --library COPY"
     )
