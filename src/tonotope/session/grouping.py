@@ -47,8 +47,8 @@ _FEWEST_TRACKS = 4
 # these are left.
 _MOST_NEW = 0.25
 _FEWEST_LEFT = 0.5
-# A group is an earlier one if they share half of the tracks that are in either.
-_LEAST_OVERLAP = 0.5
+# A group is an earlier one if they share so many of the tracks that are in either.
+_LEAST_OVERLAP = 2 / 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def group_library(
     Tracks that came since they were made join them. They are made anew if any of `k`, `method` and
     `space` is given, if the network is another one now (or, of all descriptors, one of these), if
     the new tracks are over a quarter of those the groups were made of, or if less than half of
-    these are left. A group that shares more than half of its tracks with an earlier one keeps that
+    these are left. A group that is an earlier one by two thirds of the tracks in either keeps that
     one's name and colour.
 
     Parameters
