@@ -34,7 +34,9 @@ _HEADINGS: dict[Kind, str] = {
 
 def duplicates(
     *,
-    kind: tuple[Literal["same", "remaster", "edit", "version"], ...] = (),
+    kind: Annotated[
+        tuple[Literal["same", "remaster", "edit", "version"], ...], Parameter(negative="")
+    ] = (),
     merge: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
     undo: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
     merged: Annotated[bool, Parameter(negative="")] = False,
