@@ -198,4 +198,6 @@ def test_radio_of_a_reader_that_has_had_enough(music: Path, library: Path) -> No
         text=True,
         timeout=120,
     )
-    assert (len(done.stdout.splitlines()), done.stderr) == (2, "")
+    assert len(done.stdout.splitlines()) == 2
+    # It may have come to its end before the reader did.
+    assert done.stderr in ("", "tonotope: all 8 tracks have been played.\n")

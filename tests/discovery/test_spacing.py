@@ -50,6 +50,15 @@ def test_an_order_that_holds_stays() -> None:
     assert space_out([Rule(artists, 2)]).order == list(range(8))
 
 
+def test_a_long_list_with_no_room_to_spare() -> None:
+    artists = [f"a{k // 20}" for k in range(200)]
+    spaced = space_out([Rule(artists, 9)])
+    assert spaced.gaps == (9,)
+    assert n_broken([Rule(artists, 9)], spaced.order) == 0
+    # One track more of one of them, and there is none.
+    assert space_out([Rule([*artists, "a0", "a0"], 9)]).gaps == (8,)
+
+
 def test_one_album_of_many_artists() -> None:
     rules = [Rule(["a", "b", "c", "d"], 1), Rule(["x", "x", None, None], 1)]
     assert space_out(rules).order == [0, 2, 1, 3]
