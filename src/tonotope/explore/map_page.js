@@ -89,9 +89,11 @@ function paintNames(context) {
 }
 
 // A name stands where most of its tracks are, if that is at least a third of them.
+// With few tracks it would only cover them.
 function namesOf(colouring) {
+  if (n < 200) return [];
   return colouring.categories.flatMap(({ name, colour, n: count }, index) => {
-    if (colour === GREY || count < Math.max(5, n / 100)) return [];
+    if (colour === GREY || count < n / 100) return [];
     const cells = new Map();
     for (let k = 0; k < n; k++) {
       if (colouring.of(k) !== index) continue;
