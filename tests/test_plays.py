@@ -55,6 +55,33 @@ def of(number: int, *, at: int | str = "", n: int | str = "", user: str = "") ->
 # Counts and pairs
 
 
+def test_what_was_played_together_comes_nearer(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        Library(library, weights="learned") as opened,
+        pytest.raises(
+            InputError, match=r"weights 'learned': no two tracks .* played together twice"
+        ),
+    ):
+        opened.similar(library.with_name("music") / "x.flac")
+    # Whatever tells 3 from 9 counts less once they belong together.
+    days = [T + 86_400 * k for k in range(3)]
+    play(library, *(of(n, at=day + 60 * n, user="x") for day in days for n in (2, 3, 9)))
+    with Library(library) as plain, Library(library, weights="learned") as learned:
+        rows = [track.title for track in plain._space.tracks]
+        a, b = rows.index("T3"), rows.index("T9")
+
+        def nearer_than(opened: Library) -> float:
+            places = opened._space.places
+            distances = np.linalg.norm(places - places[a], axis=1)
+            return float(np.mean(distances > distances[b]))
+
+        assert nearer_than(learned) > nearer_than(plain)
+    assert run(["similar", "T", "--weights", "learnt", "--library", str(library)]) == 2
+    assert "no weights are called 'learnt'" in capsys.readouterr().err
+
+
 def test_counts_of_tracks(library: Path) -> None:
     play(library, of(1, n=3, user="x"), of(1, n=4, user="y"), of(2, n=1, user="x"), "B,Z,,9,")
     tracks = [*tracks_of(1, 2, 3), Track("t", "/t", None, None, None, 1.0)]

@@ -44,8 +44,9 @@ def similar(
     per_album
         How many of them may be from one album; 0 for any number.
     weights
-        What counts: `balanced`, `timbre`, `rhythm`, `mood`, `harmony`, or by hand the parts that
-        are to count, of embedding, timbre, harmony, rhythm and dynamics: `timbre=2,rhythm=1`.
+        What counts: `balanced`, `timbre`, `rhythm`, `mood`, `harmony`; `learned` from plays, where
+        what was played together belongs together; or by hand the parts that are to count, of
+        embedding, timbre, harmony, rhythm and dynamics: `timbre=2,rhythm=1`.
     why
         Say of each what of its sound agrees and what does not, how much each part of the sound has
         to do with the distance, and which 10 s of both are most alike. Listens to the files again.

@@ -19,7 +19,7 @@ from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.session.locating import locate
-from tonotope.session.placed import Placed, facts_of, place_tracks
+from tonotope.session.placed import LEARNED, Placed, facts_of, place_tracks
 from tonotope.session.playlists import Playlist, compose, length_of
 from tonotope.session.suiting import PlaylistWishes
 
@@ -66,7 +66,8 @@ class Library:
     weights
         How much say each part of a track's description has in what it is near to: the name of
         one of `tonotope.discovery.weights.PRESETS`, or numbers by part; see
-        `tonotope.discovery.weights.weights_of`.
+        `tonotope.discovery.weights.weights_of`. ``"learned"``: what the library's plays teach, see
+        `tonotope.session.learned`.
 
     Raises
     ------
@@ -89,7 +90,7 @@ class Library:
         weights: str | Mapping[str, float] = "balanced",
     ) -> None:
         try:
-            weights_of(weights)
+            weights_of("balanced" if weights == LEARNED else weights)
         except ValueError as error:
             raise InputError(str(error)) from error
         self._path = path

@@ -19,9 +19,12 @@ from tonotope.session.descriptions import describe, similarity_columns, widths_o
 if TYPE_CHECKING:
     from tonotope.library.catalogue import TrackTable
 
-__all__ = ["Placed", "facts_of", "place_tracks", "similarity_columns"]
+__all__ = ["LEARNED", "Placed", "facts_of", "place_tracks", "similarity_columns"]
 
 Float32Array = NDArray[np.float32]
+
+LEARNED = "learned"
+"""The name of the weights that `tonotope.session.learned` makes of plays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +105,8 @@ def place_tracks(
     versions
         Only what these made is compared.
     weights
-        How much say each part of a description has, see `tonotope.discovery.space.weights_of`.
+        How much say each part of a description has, see `tonotope.discovery.space.weights_of`;
+        or `LEARNED`.
 
     Raises
     ------
@@ -110,7 +114,13 @@ def place_tracks(
         If there is none, or the library is damaged.
     ValueError
         If the weights are none.
+    InputError
+        If there is nothing to learn from.
     """
+    if weights == LEARNED:
+        from tonotope.session.learned import learn_from_plays
+
+        return learn_from_plays(catalogue, place_tracks(catalogue, versions))
     table = catalogue.table(similarity_columns(), versions)
     _refuse_empty(table, catalogue, versions)
     standing = standing_for(catalogue)
