@@ -148,9 +148,9 @@ def test_no_two_of_the_real_tracks_are_a_pair(music_dir: Path) -> None:
     assert len(made) == 43
     assert duplicate_pairs(made) == []
     assert version_pairs(made, range(43)) == []
-    # Not even where all pairs are laid side by side, at every fourth offset of half a minute.
+    # Not even where all pairs are laid side by side, at offsets up to half a minute.
     for a, b in combinations(made, 2):
-        assert compare(a, b, range(-160, 161, 4)) is None
+        assert compare(a, b, range(-160, 161, 20)) is None
 
 
 @pytest.mark.data
