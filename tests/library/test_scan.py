@@ -493,7 +493,7 @@ def test_a_file_written_to_between_the_gates_is_heard_as_a_whole(tmp_path: Path)
         job = _Job(FoundFile(str(path), 1, 1))
         run._on_identified(job, identify_file(str(path)))
         (part,) = submitted
-        assert part.keywords == {"families": ("level",), "genres": False}
+        assert part.keywords == {"families": ("level",), "genres": False, "fingerprint": False}
         write(path, seed=2)
         run._advance(Outcome(job, part(str(path))))
         assert submitted[1:] == [analyze_file]
