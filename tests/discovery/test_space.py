@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import pdist
 
 from tonotope.discovery.distances import distances_between, distances_to
 from tonotope.discovery.space import PARTS, PRESETS, SimilaritySpace, weights_of
@@ -307,3 +308,25 @@ def test_learned_weights_apply_to_what_comes_later_and_can_be_taken_back() -> No
     space.learn([])
     np.testing.assert_allclose(space.places_, before, atol=1e-4)
     np.testing.assert_array_equal(space.column_weights_, 1)
+
+
+def test_of_an_embedding_the_direction_counts() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(50, 7)).astype(np.float32)
+    space = SimilaritySpace({"embedding": 4, "timbre": 3}).fit(vectors)
+    part = space.parts_["embedding"]
+    longer = vectors.copy()
+    longer[:, :4] *= rng.uniform(0.1, 10, (50, 1)).astype(np.float32)
+    assert np.allclose(space.transform(longer), space.places_, atol=1e-5)
+    # Distances are those of the unit vectors, but for one factor.
+    unit = vectors[:, :4] / np.linalg.norm(vectors[:, :4], axis=1, keepdims=True)
+    ratios = pdist(space.places_[:, part]) / pdist(unit)
+    assert np.allclose(ratios, ratios[0], rtol=1e-4)
+
+
+def test_an_embedding_without_a_direction_is_in_the_middle() -> None:
+    vectors = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
+    space = SimilaritySpace({"embedding": 4}, correction=None).fit(vectors)
+    places = space.transform(np.array([[0, 0, 0, 0], [np.nan, 1, 1, 1]], np.float32))
+    assert np.isfinite(places).all()
+    assert np.array_equal(places[0], places[1])

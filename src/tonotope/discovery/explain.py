@@ -147,7 +147,7 @@ def part_shares(
     Parameters
     ----------
     places
-        The library in its similarity space, shape (n_tracks, n_columns).
+        The library in its similarity space, shape (n_tracks, n_columns), one track at least.
     parts
         Columns by part.
     query, place
@@ -161,7 +161,7 @@ def part_shares(
     shares = []
     for name, part in parts.items():
         others = np.sum((places[:, part] - query[part]) ** 2, axis=1, dtype=np.float64)
-        nearer_than = float(np.mean(others > squares[name])) if len(others) else 0.0
+        nearer_than = float(np.mean(others > squares[name]))
         shares.append(PartShare(name, squares[name] / total if total else 0.0, nearer_than))
     return sorted(shares, key=lambda share: -share.share)
 

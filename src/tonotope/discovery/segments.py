@@ -92,4 +92,5 @@ def _squares(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     # A column that never changes says nothing.
     deviation[deviation < 1e-9] = np.inf
     squares: NDArray[np.float64] = cdist(a / deviation, b / deviation, "sqeuclidean")
-    return squares / a.shape[1]
+    squares /= a.shape[1]
+    return squares

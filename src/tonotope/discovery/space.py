@@ -1,11 +1,12 @@
 """The space in which near means alike.
 
 A track is described by named parts: the learned embedding, timbre, harmony, rhythm, and loudness
-and dynamics. In each part every column is standardised robustly over the library (median and
-interquartile range; outliers are bounded), so that hertz do not outweigh decibels; the part is
-projected onto its principal axes, which keeps its distances and makes questions fast; and it is
-scaled to have as much say as its weight gives it, however many columns it has. Distances are
-Euclidean. Two tracks picked at random are about 1.4 apart.
+and dynamics. The embedding is compared by its direction; in the other parts every column is
+standardised robustly over the library (median and interquartile range; outliers are bounded), so
+that hertz do not outweigh decibels. Each part is projected onto its principal axes, which keeps
+its distances and makes questions fast, and scaled to have as much say as its weight gives it,
+however many columns it has. Distances are Euclidean. Two tracks picked at random are about 1.4
+apart.
 
 Rankings use distances that are corrected for hubness, see `tonotope.discovery.hubness`.
 """
@@ -42,6 +43,8 @@ _AXES: Mapping[str, int] = {
     "embedding": 64, "timbre": 48, "harmony": 16, "rhythm": 16, "dynamics": 8
 }  # fmt: skip
 _AXES_OF_OTHERS = 128
+# Of a learned embedding the direction counts.
+_DIRECTIONS = frozenset({"embedding"})
 
 
 class SimilaritySpace(Estimator):
@@ -121,7 +124,11 @@ class SimilaritySpace(Estimator):
             sample = vectors[np.sort(rng.choice(len(vectors), _SAMPLE_TRACKS, replace=False))]
         self._columns_of_part = columns
         self._fitted = {
-            name: Part.of(sample[:, of_part], _AXES.get(name, _AXES_OF_OTHERS))
+            name: Part.of(
+                sample[:, of_part],
+                _AXES.get(name, _AXES_OF_OTHERS),
+                is_direction=name in _DIRECTIONS,
+            )
             for name, of_part in columns.items()
         }
         ends = np.cumsum([part.n_axes for part in self._fitted.values()]).tolist()

@@ -28,6 +28,10 @@ class Part:
         Shape (n_columns, n_axes); None where the columns stay as they are.
     deviation
         How far tracks are from the middle, in the mean square; 0 if all are alike.
+    is_direction
+        Whether vectors were taken to unit length, and their columns left as they are. So a learned
+        embedding is compared: it means something by its direction, and a column that hardly
+        varies means little.
     """
 
     median: Float32Array
@@ -35,12 +39,17 @@ class Part:
     mean: Float32Array
     axes: Float32Array | None
     deviation: float
+    is_direction: bool
 
     @classmethod
-    def of(cls, vectors: Float32Array, n_axes: int) -> Part:
+    def of(cls, vectors: Float32Array, n_axes: int, *, is_direction: bool = False) -> Part:
         """Learn from some tracks' columns, shape (n_tracks, n_columns)."""
-        median, spread = _middle_and_spread(vectors)
-        standard = _standardised(vectors, median, spread)
+        if is_direction:
+            median, spread = np.zeros((2, vectors.shape[1]), np.float32)
+            standard = _directions(vectors)
+        else:
+            median, spread = _middle_and_spread(vectors)
+            standard = _standardised(vectors, median, spread)
         mean = standard.mean(axis=0, dtype=np.float64).astype(np.float32)
         standard -= mean
         axes = None
@@ -48,7 +57,7 @@ class Part:
             axes = _principal_axes(standard, n_axes)
             standard = standard @ axes
         deviation = float(np.sqrt(np.square(standard).sum(axis=1).mean(dtype=np.float64)))
-        return cls(median, spread, mean, axes, deviation)
+        return cls(median, spread, mean, axes, deviation, is_direction)
 
     @property
     def n_axes(self) -> int:
@@ -57,7 +66,10 @@ class Part:
 
     def project(self, vectors: Float32Array) -> Float32Array:
         """Return where tracks lie, shape (n_tracks, n_axes); on average 1 from the middle."""
-        standard = _standardised(vectors, self.median, self.spread)
+        if self.is_direction:
+            standard = _directions(vectors)
+        else:
+            standard = _standardised(vectors, self.median, self.spread)
         standard -= self.mean
         places = standard if self.axes is None else standard @ self.axes
         places *= np.float32(1 / self.deviation if self.deviation > 0 else 0)
@@ -90,6 +102,14 @@ def _standardised(
         standard: Float32Array = (vectors - median) / spread
     standard[~np.isfinite(vectors)] = 0
     return np.clip(standard, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=standard)
+
+
+def _directions(vectors: Float32Array) -> Float32Array:
+    """Return vectors of unit length; of none that has no length, or is not finite."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = np.isfinite(length) & (length > 0)
+    directions: Float32Array = np.where(known, vectors / np.where(known, length, 1), 0)
+    return directions.astype(np.float32, copy=False)
 
 
 def _principal_axes(centred: Float32Array, n_axes: int) -> Float32Array:
