@@ -19,8 +19,8 @@ SOURCE = ROOT / "src" / "tonotope"
 
 # From top to bottom: a room imports only from rooms above it.
 ROOMS = (
-    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session", "explore",
-    "extraction", "demo", "training", "cli",
+    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session",
+    "explore", "extraction", "demo", "training", "cli",
 )  # fmt: skip
 
 
