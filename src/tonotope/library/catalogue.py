@@ -233,7 +233,7 @@ class Catalogue:
             f" AND row_{k}.family = ? AND row_{k}.version = ?"
             for k in range(len(families))
         )
-        rows = self._rows(
+        rows = self.rows(
             "SELECT audio_id, path, title, artist, album_artist, album, compilation,"
             " musicbrainz_release_id, duration_s,"
             f" {', '.join(f'row_{k}.numbers' for k in range(len(families)))}, embedding"
@@ -264,7 +264,7 @@ class Catalogue:
 
         Of a file that was written to since it was heard it is not; of one that is gone it is.
         """
-        rows = self._rows(
+        rows = self.rows(
             "SELECT audio_id, size_bytes, mtime_ns FROM files JOIN tracks ON tracks.id = track_id"
             " WHERE path = CAST(? AS TEXT)",
             (path_bytes(path),),
@@ -280,7 +280,7 @@ class Catalogue:
 
     def audio_ids_like(self, prefix: str) -> list[str]:
         """Return up to two recordings whose id begins with some hexadecimal digits."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT audio_id FROM tracks WHERE audio_id GLOB ? LIMIT 2", (prefix.lower() + "*",)
         )
         return [audio_id for (audio_id,) in rows]
@@ -297,7 +297,7 @@ class Catalogue:
 
     def failures(self) -> list[FailureRecord]:
         """Return the files that gave nothing, in the order of their paths."""
-        rows = self._rows("SELECT path, reason, next_step, failed_at FROM failures ORDER BY path")
+        rows = self.rows("SELECT path, reason, next_step, failed_at FROM failures ORDER BY path")
         return [FailureRecord(*row) for row in rows]
 
     def status(self, versions: Versions) -> LibraryStatus:
@@ -333,50 +333,57 @@ class Catalogue:
     def _last_scan(self) -> tuple[str | None, str | None]:
         query = "SELECT started_at, outcome FROM scans ORDER BY id DESC LIMIT 1"
         nothing = (None, None)
-        started_at, outcome = next(self._rows(query), nothing)
+        started_at, outcome = next(self.rows(query), nothing)
         if outcome == "running" and not is_locked(self.path):
             # Nobody is at it: it was killed, unless it has ended just now.
-            started_at, outcome = next(self._rows(query), nothing)
+            started_at, outcome = next(self.rows(query), nothing)
             outcome = "killed" if outcome == "running" else outcome
         return started_at, outcome
 
-    def _rows(self, query: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """Give the rows that answer a query; every question to the library goes through here."""
+    def rows(self, query: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that answer a query.
+
+        Raises
+        ------
+        LibraryError
+            If the library is damaged.
+        """
         try:
             yield from self.connection.execute(query, parameters)
         except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
 
     def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[int, ...]:
-        return next(self._rows(query, parameters))
+        return next(self.rows(query, parameters))
 
-    def _damaged(self, reason: str) -> LibraryError:
+    def damaged(self, reason: str) -> LibraryError:
+        """Return what is raised where the library holds something else than it should."""
         return LibraryError(
             f"library '{self.path}' is damaged: {reason}. Move it away and scan again."
         )
 
     def _matrix(self, blobs: Sequence[bytes], width: int) -> NDArray[np.float32]:
         if any(len(blob) != 4 * width for blob in blobs):
-            raise self._damaged("vectors of wrong length")
+            raise self.damaged("vectors of wrong length")
         matrix = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, width)
         return matrix.astype(np.float32, copy=False)
 
     def _refuse_damage(self, matrix: NDArray[np.float32]) -> None:
         if not np.isfinite(matrix).all():
-            raise self._damaged("vectors that hold no numbers")
+            raise self.damaged("vectors that hold no numbers")
 
     def _genre_counts(self, present: str) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for model_id, labels_json in self._rows("SELECT model_id, labels FROM models"):
+        for model_id, labels_json in self.rows("SELECT model_id, labels FROM models"):
             labels = json.loads(labels_json)
-            rows = self._rows(
+            rows = self.rows(
                 "SELECT window_probabilities FROM tracks"
                 f" WHERE model_id = ? AND embedding IS NOT NULL AND {present}",
                 (model_id,),
             )
             for (blob,) in rows:
                 if not blob or len(blob) % (4 * len(labels)):
-                    raise self._damaged("genres of wrong length")
+                    raise self.damaged("genres of wrong length")
                 windows = np.frombuffer(blob, "<f4").reshape(-1, len(labels))
                 genre = labels[int(windows.mean(axis=0).argmax())]
                 counts[genre] = counts.get(genre, 0) + 1

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.versions import Versions
 
@@ -98,9 +97,7 @@ def read_descriptions(
                     }
                 )
     except (sqlite3.DatabaseError, ValueError) as error:
-        raise LibraryError(
-            f"library '{catalogue.path}' is damaged: {error}. Move it away and scan again."
-        ) from error
+        raise catalogue.damaged(str(error)) from error
     return Descriptions(numbers, probabilities, genres, tags)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue, TrackTable
 from tonotope.library.records import now
+from tonotope.library.transactions import transaction
 
 __all__ = ["Merge", "drop_merges", "merges", "put_merges", "standing_for", "without_merged"]
 
@@ -29,12 +30,7 @@ class Merge:
 def merges(catalogue: Catalogue) -> list[Merge]:
     """Return what was merged, the earliest first."""
     query = "SELECT audio_id, kept_audio_id, merged_at FROM merges ORDER BY merged_at, audio_id"
-    try:
-        return [Merge(*row) for row in catalogue.connection.execute(query)]
-    except sqlite3.DatabaseError as error:
-        raise LibraryError(
-            f"library '{catalogue.path}' is damaged: {error}. Move it away and scan again."
-        ) from error
+    return [Merge(*row) for row in catalogue.rows(query)]
 
 
 def standing_for(catalogue: Catalogue) -> dict[str, str]:
@@ -106,19 +102,10 @@ def drop_merges(catalogue: Catalogue, audio_ids: Sequence[str]) -> None:
 
 def _write(catalogue: Catalogue, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
     """Store what a user typed: all of it or nothing, and so that no power cut takes it back."""
-    connection = catalogue.connection
     try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.executemany(statement, rows)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with transaction(catalogue.connection, durable=True):
+            catalogue.connection.executemany(statement, rows)
     except sqlite3.Error as error:
         raise LibraryError(
             f"cannot write to library '{catalogue.path}': {error}. Nothing was merged or undone."
         ) from error
-    finally:
-        connection.execute("PRAGMA synchronous = NORMAL")

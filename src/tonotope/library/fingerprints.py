@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue, Track
 
 if TYPE_CHECKING:
@@ -70,11 +69,8 @@ def copies(catalogue: Catalogue, version: int) -> list[Copy]:
         " WHERE missing_since IS NULL ORDER BY path"
     )
     found: dict[str, Copy] = {}
-    try:
-        for *about, codec, bit_rate_bps in catalogue.connection.execute(query, (version,)):
-            found.setdefault(about[0], Copy(Track(*about), codec, bit_rate_bps))
-    except sqlite3.DatabaseError as error:
-        raise _damaged(catalogue, str(error)) from error
+    for *about, codec, bit_rate_bps in catalogue.rows(query, (version,)):
+        found.setdefault(about[0], Copy(Track(*about), codec, bit_rate_bps))
     return list(found.values())
 
 
@@ -108,27 +104,18 @@ class StoredFingerprints(Sequence["Fingerprint"]):
     def _read(self, row: int) -> Fingerprint:
         from tonotope.features.fingerprint import Fingerprint
 
-        try:
-            found = self._catalogue.connection.execute(
-                "SELECT marks, chroma, spectrum_db FROM fingerprints JOIN tracks ON id = track_id"
-                " WHERE audio_id = ?",
-                (self._audio_ids[row],),
-            ).fetchone()
-        except sqlite3.DatabaseError as error:
-            raise _damaged(self._catalogue, str(error)) from error
-        if found is None:
-            raise _damaged(self._catalogue, f"track {self._audio_ids[row]} lost its fingerprint")
+        rows = self._catalogue.rows(
+            "SELECT marks, chroma, spectrum_db FROM fingerprints JOIN tracks ON id = track_id"
+            " WHERE audio_id = ?",
+            (self._audio_ids[row],),
+        )
+        if (found := next(rows, None)) is None:
+            raise self._catalogue.damaged(f"track {self._audio_ids[row]} lost its fingerprint")
         marks, chroma, spectrum_db = found
         if len(marks) % 4 or len(chroma) % 12 or len(spectrum_db) != _SPECTRUM_BYTES:
-            raise _damaged(self._catalogue, "fingerprints of wrong length")
+            raise self._catalogue.damaged("fingerprints of wrong length")
         return Fingerprint(
             np.frombuffer(marks, "<u4").astype(np.uint32, copy=False),
             np.frombuffer(chroma, np.uint8).reshape(-1, 12),
             np.frombuffer(spectrum_db, "<f4").astype(np.float32, copy=False),
         )
-
-
-def _damaged(catalogue: Catalogue, reason: str) -> LibraryError:
-    return LibraryError(
-        f"library '{catalogue.path}' is damaged: {reason}. Move it away and scan again."
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue
+from tonotope.library.transactions import transaction
 
 __all__ = ["StoredGroup", "StoredGrouping", "read_grouping", "write_grouping"]
 
@@ -84,15 +85,20 @@ def read_grouping(catalogue: Catalogue) -> StoredGrouping | None:
             members[audio_id] = index_of[group_id]
             if is_added:
                 added.add(audio_id)
-        *made, choice = row
+        made_at, made_by, method, space, asked_k, choice = row
         return StoredGrouping(
-            *made, tuple(json.loads(choice)), tuple(named), members, frozenset(added)
+            made_at,
+            made_by,
+            method,
+            space,
+            asked_k,
+            tuple(json.loads(choice)),
+            tuple(named),
+            members,
+            frozenset(added),
         )
     except (sqlite3.DatabaseError, KeyError, ValueError) as error:
-        raise LibraryError(
-            f"library '{catalogue.path}' is damaged: its groups cannot be read ({error}). "
-            "Move it away and scan again."
-        ) from error
+        raise catalogue.damaged(f"its groups cannot be read ({error})") from error
 
 
 def write_grouping(catalogue: Catalogue, grouping: StoredGrouping) -> bool:
@@ -103,19 +109,16 @@ def write_grouping(catalogue: Catalogue, grouping: StoredGrouping) -> bool:
     LibraryError
         If another program is writing to the library, or it is damaged.
     """
-    connection = catalogue.connection
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _replace(connection, grouping)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with transaction(catalogue.connection):
+            _replace(catalogue.connection, grouping)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
             return False
-        raise _not_written(catalogue, error) from error
+        raise LibraryError(
+            f"cannot keep the groups in library '{catalogue.path}': {error}. Try again, or name a "
+            "copy of it: --library COPY"
+        ) from error
     return True
 
 
@@ -144,11 +147,4 @@ def _replace(connection: sqlite3.Connection, grouping: StoredGrouping) -> None:
             (audio_id, index, audio_id in grouping.added)
             for audio_id, index in grouping.members.items()
         ],
-    )
-
-
-def _not_written(catalogue: Catalogue, error: sqlite3.DatabaseError) -> LibraryError:
-    return LibraryError(
-        f"cannot keep the groups in library '{catalogue.path}': {error}. Try again, or name a copy "
-        "of it: --library COPY"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tonotope.errors import LibraryError
+from tonotope.library.transactions import transaction
 
 if TYPE_CHECKING:
     from tonotope.library.catalogue import Catalogue
@@ -99,15 +100,9 @@ def write_map(catalogue: Catalogue, drawn: StoredMap) -> bool:
     LibraryError
         If another program is writing to the library, or it is damaged.
     """
-    connection = catalogue.connection
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _replace(connection, drawn)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        with transaction(catalogue.connection):
+            _replace(catalogue.connection, drawn)
     except sqlite3.DatabaseError as error:
         # Where the file may not be written to, some connections say so only at the first row.
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:

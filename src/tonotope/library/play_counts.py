@@ -6,7 +6,6 @@ song are one. What was skipped is no play.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonotope.library.catalogue import Catalogue
-from tonotope.library.plays import damaged
 from tonotope.library.songs import SongKey, song_key
 
 __all__ = ["ListenerSummary", "PlayCounts", "PlayLog", "read_counts", "read_listeners", "read_log"]
@@ -97,15 +95,12 @@ def read_counts(catalogue: Catalogue) -> PlayCounts:
     LibraryError
         If the library is damaged.
     """
-    try:
-        names = dict(catalogue.connection.execute("SELECT id, name FROM listeners ORDER BY name"))
-        keys = _song_keys(catalogue)
-        rows = catalogue.connection.execute(
-            "SELECT listener_id, song_id, sum(n * (played_at > 0)), max(n * (played_at = 0))"
-            " FROM plays WHERE is_skip = 0 GROUP BY listener_id, song_id"
-        ).fetchall()
-    except sqlite3.Error as error:
-        raise damaged(catalogue, error) from error
+    names = dict(catalogue.rows("SELECT id, name FROM listeners ORDER BY name"))
+    keys = _song_keys(catalogue)
+    rows = catalogue.rows(
+        "SELECT listener_id, song_id, sum(n * (played_at > 0)), max(n * (played_at = 0))"
+        " FROM plays WHERE is_skip = 0 GROUP BY listener_id, song_id"
+    )
     listener_rows = {listener_id: row for row, listener_id in enumerate(names)}
     songs = list(dict.fromkeys(keys.values()))
     song_rows = {key: row for row, key in enumerate(songs)}
@@ -134,14 +129,11 @@ def read_log(catalogue: Catalogue) -> PlayLog:
     LibraryError
         If the library is damaged.
     """
-    try:
-        keys = _song_keys(catalogue)
-        rows = catalogue.connection.execute(
-            "SELECT listener_id, song_id, played_at FROM plays"
-            " WHERE is_skip = 0 AND played_at > 0 ORDER BY listener_id, played_at, id"
-        ).fetchall()
-    except sqlite3.Error as error:
-        raise damaged(catalogue, error) from error
+    keys = _song_keys(catalogue)
+    rows = catalogue.rows(
+        "SELECT listener_id, song_id, played_at FROM plays"
+        " WHERE is_skip = 0 AND played_at > 0 ORDER BY listener_id, played_at, id"
+    )
     songs = list(dict.fromkeys(keys.values()))
     song_rows = {key: row for row, key in enumerate(songs)}
     plays = np.array([(a, song_rows[keys[b]], c) for a, b, c in rows], np.int64).reshape(-1, 3)
@@ -157,15 +149,12 @@ def read_listeners(catalogue: Catalogue) -> list[ListenerSummary]:
         If the library is damaged.
     """
     counts = read_counts(catalogue)
-    try:
-        rows = catalogue.connection.execute(
-            "SELECT name, sum(is_skip * plays.n),"
-            " min(CASE WHEN played_at > 0 THEN played_at END), max(played_at)"
-            " FROM listeners JOIN plays ON listener_id = listeners.id"
-            " GROUP BY listeners.id ORDER BY name"
-        ).fetchall()
-    except sqlite3.Error as error:
-        raise damaged(catalogue, error) from error
+    rows = catalogue.rows(
+        "SELECT name, sum(is_skip * plays.n),"
+        " min(CASE WHEN played_at > 0 THEN played_at END), max(played_at)"
+        " FROM listeners JOIN plays ON listener_id = listeners.id"
+        " GROUP BY listeners.id ORDER BY name"
+    )
     summaries = []
     for row, (name, skips, first, last) in enumerate(rows):
         of_listener = counts.listener == row
@@ -185,7 +174,7 @@ def read_listeners(catalogue: Catalogue) -> list[ListenerSummary]:
 
 
 def _song_keys(catalogue: Catalogue) -> dict[int, SongKey]:
-    rows = catalogue.connection.execute("SELECT id, artist, title FROM songs ORDER BY id")
+    rows = catalogue.rows("SELECT id, artist, title FROM songs ORDER BY id")
     return {song_id: song_key(artist, title) for song_id, artist, title in rows}
 
 

@@ -22,6 +22,8 @@ from tonotope.library.play_imports import BrokenEntry, OtherEntry, Play, opened_
 from tonotope.library.records import now
 from tonotope.library.schema import path_bytes
 from tonotope.library.songs import artist_key, song_key
+from tonotope.library.tags import track_names
+from tonotope.library.transactions import transaction
 
 __all__ = [
     "DEFAULT_LISTENER",
@@ -31,7 +33,6 @@ __all__ = [
     "forget_import",
     "import_plays",
     "list_imports",
-    "track_names",
 ]
 
 DEFAULT_LISTENER = "me"
@@ -152,7 +153,7 @@ def import_plays(
         n_bytes = os.fstat(file.fileno()).st_size
         summary = ImportSummary(os.fspath(path), format_.name)
         with _writing(catalogue):
-            writer = _Writer(catalogue.connection, summary, listener)
+            writer = _Writer(catalogue, summary, listener)
             for entry in format_.entries(text):
                 writer.put(entry)
                 if on_progress is not None and summary.entries % _ENTRIES_PER_REPORT == 0:
@@ -170,16 +171,15 @@ def _digest_for(digest: str, listener: str | None) -> str:
 class _Writer:
     """Writes the plays of one import; the caller begins and ends the transaction."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, summary: ImportSummary, listener: str | None
-    ) -> None:
-        self._connection = connection
+    def __init__(self, catalogue: Catalogue, summary: ImportSummary, listener: str | None) -> None:
+        self._catalogue = catalogue
+        self._connection = catalogue.connection
         self._summary = summary
         self._listener = listener
         self._listener_ids: dict[str, int] = {}
         self._song_ids: dict[tuple[str, str], int] = {}
         absolute = os.path.abspath(os.path.expanduser(summary.path))  # noqa: PTH100, PTH111
-        (self._import_id,) = connection.execute(
+        (self._import_id,) = self._connection.execute(
             "INSERT INTO play_imports (path, format, digest, imported_at)"
             " VALUES (CAST(? AS TEXT), ?, '', ?) RETURNING id",
             (path_bytes(absolute), summary.format, now()),
@@ -276,7 +276,7 @@ class _Writer:
         """Count the songs and artists of the import that the library has."""
         execute = self._connection.execute
         artists, songs = set(), set()
-        for artist, title in track_names(self._connection):
+        for artist, title in track_names(self._catalogue):
             if artist is not None:
                 artists.add(artist_key(artist))
             if artist is not None and title is not None:
@@ -297,16 +297,6 @@ class _Writer:
         self._summary.artists_unknown = len(named_artists - artists)
 
 
-def track_names(connection: sqlite3.Connection) -> list[tuple[str | None, str | None]]:
-    """Return artist and title of each track that has a file, as tagged; None where it is not."""
-    rows = connection.execute(
-        # Of several files the first: beside min(), SQLite takes the other columns from its row.
-        "SELECT coalesce(artist, album_artist), title, min(path) FROM files"
-        " LEFT JOIN tags ON file_id = files.id WHERE missing_since IS NULL GROUP BY track_id"
-    )
-    return [(artist, title) for artist, title, _ in rows]
-
-
 def list_imports(catalogue: Catalogue) -> list[PlayImport]:
     """Return the imports, the oldest first.
 
@@ -315,17 +305,14 @@ def list_imports(catalogue: Catalogue) -> list[PlayImport]:
     LibraryError
         If the library is damaged.
     """
-    try:
-        rows = catalogue.connection.execute(
-            "SELECT play_imports.id, path, format, imported_at, count(play_id),"
-            " coalesce(sum((SELECT count(*) FROM play_sources AS other"
-            "  WHERE other.play_id = play_sources.play_id) = 1), 0)"
-            " FROM play_imports LEFT JOIN play_sources ON import_id = play_imports.id"
-            " GROUP BY play_imports.id ORDER BY play_imports.id"
-        )
-        return [PlayImport(*row) for row in rows]
-    except sqlite3.Error as error:
-        raise damaged(catalogue, error) from error
+    rows = catalogue.rows(
+        "SELECT play_imports.id, path, format, imported_at, count(play_id),"
+        " coalesce(sum((SELECT count(*) FROM play_sources AS other"
+        "  WHERE other.play_id = play_sources.play_id) = 1), 0)"
+        " FROM play_imports LEFT JOIN play_sources ON import_id = play_imports.id"
+        " GROUP BY play_imports.id ORDER BY play_imports.id"
+    )
+    return [PlayImport(*row) for row in rows]
 
 
 def forget_import(catalogue: Catalogue, import_id: int) -> int:
@@ -377,26 +364,11 @@ def _drop(connection: sqlite3.Connection, import_id: int) -> int:
 @contextmanager
 def _writing(catalogue: Catalogue) -> Iterator[None]:
     """Write all that follows, durably, or nothing of it."""
-    connection = catalogue.connection
     with scan_lock(catalogue.path):
         try:
-            connection.execute("PRAGMA synchronous = FULL")  # cannot be computed again
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(catalogue.connection, durable=True):
                 yield
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error as error:
             raise LibraryError(
                 f"cannot write to library '{catalogue.path}': {error}. Nothing was changed."
             ) from error
-
-
-def damaged(catalogue: Catalogue, error: sqlite3.Error) -> LibraryError:
-    """Return what is raised where a question to the library fails."""
-    return LibraryError(
-        f"library '{catalogue.path}' is damaged: {error}. Move it away and scan again."
-    )

@@ -105,9 +105,7 @@ def scan_folders(
                 "safe: mend that and scan again."
             ) from error
         except sqlite3.DatabaseError as error:
-            raise LibraryError(
-                f"library '{catalogue.path}' is damaged: {error}. Move it away and scan again."
-            ) from error
+            raise catalogue.damaged(str(error)) from error
         if not _is_file(catalogue.path, opened):
             raise LibraryError(
                 f"library '{catalogue.path}' was removed while it was written. Scan again."

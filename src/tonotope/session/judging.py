@@ -10,7 +10,7 @@ from tonotope.discovery.judging import TrackLabels, judge_spaces
 from tonotope.discovery.metrics.neighbours import label_numbers
 from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue
-from tonotope.library.genre_tags import genre_tags
+from tonotope.library.tags import genre_tags
 from tonotope.session.placed import Placed
 from tonotope.session.plays import play_counts
 

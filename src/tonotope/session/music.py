@@ -13,8 +13,8 @@ from tonotope.discovery.playlists.flow import MusicalFacts
 from tonotope.features.estimates import ESTIMATES, estimate
 from tonotope.library.catalogue import Catalogue, Track
 from tonotope.library.descriptions import Descriptions, read_descriptions
+from tonotope.library.tags import year_tags
 from tonotope.library.versions import Versions
-from tonotope.library.year_tags import year_tags
 
 __all__ = ["Music"]
 

@@ -25,8 +25,9 @@ from tonotope.library.play_counts import (
     read_listeners,
     read_log,
 )
-from tonotope.library.plays import DEFAULT_LISTENER, OnProgress, track_names
+from tonotope.library.plays import DEFAULT_LISTENER, OnProgress
 from tonotope.library.songs import SongKey, song_key
+from tonotope.library.tags import track_names
 from tonotope.session.placed import Placed
 
 __all__ = [
@@ -118,7 +119,7 @@ def summarize(catalogue: Catalogue) -> PlaysSummary:
     """
     counts = read_counts(catalogue)
     played = {counts.songs[song] for song in np.unique(counts.song).tolist()}
-    tracks = [_key(artist, title) for artist, title in track_names(catalogue.connection)]
+    tracks = [_key(artist, title) for artist, title in track_names(catalogue)]
     return PlaysSummary(
         listeners=read_listeners(catalogue),
         songs=len(played),
