@@ -380,7 +380,7 @@ def test_no_library_yet(tonotope: Run, tmp_path: Path) -> None:
         ["status"],
         ["failures"],
         ["similar", "x"],
-        ["playlist", "--like", "x", "--out", "y"],
+        ["playlist", "--like", "x", "--out", "y.m3u8"],
     ):
         line = complaint(tonotope(*words, "--library", tmp_path / "none.db"), 1)
         assert line.endswith("Make one: tonotope scan FOLDER")
