@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonotope.discovery import duplicates
+from tonotope.discovery import duplicate_candidates
+from tonotope.discovery.duplicate_candidates import candidate_pairs
 from tonotope.discovery.duplicates import (
     DuplicatePair,
     Stretch,
-    candidate_pairs,
     compare,
     duplicate_pairs,
 )
@@ -146,7 +146,7 @@ def test_different_tracks_are_never_a_pair(seed: int) -> None:
 
 def test_a_large_index_is_thinned_and_still_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     tracks = [marks_of(k) for k in range(20)] + [noisy(marks_of(k), 0.03) for k in range(20)]
-    monkeypatch.setattr(duplicates, "_MOST_ENTRIES", 6000)
+    monkeypatch.setattr(duplicate_candidates, "_MOST_ENTRIES", 6000)
     assert [pair for pair in candidate_pairs(tracks, 40) if pair[1] - pair[0] == 20] == [
         (k, k + 20) for k in range(20)
     ]
@@ -155,7 +155,7 @@ def test_a_large_index_is_thinned_and_still_finds(monkeypatch: pytest.MonkeyPatc
 def test_chunks_of_the_index_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tracks = [marks_of(k) for k in range(6)] + [noisy(marks_of(k), 0.05) for k in range(6)]
     at_once = candidate_pairs(tracks, 12)
-    monkeypatch.setattr(duplicates, "_CHUNK_ENTRIES", 7)
+    monkeypatch.setattr(duplicate_candidates, "_CHUNK_ENTRIES", 7)
     assert candidate_pairs(tracks, 12) == at_once
 
 

@@ -1,8 +1,6 @@
 """Which tracks hold one recording: found by what their fingerprints share, and said why.
 
-Not all pairs are compared. An index of all marks gives the pairs that have marks in common at one
-offset (Haitsma and Kalker 2002); only these are laid side by side. With n tracks that takes
-O(n log n) time for the index, and time per pair only for what is much alike.
+Not all pairs are compared, only those that `tonotope.discovery.duplicate_candidates` names.
 
 The kinds, each with its evidence:
 
@@ -14,7 +12,6 @@ The kinds, each with its evidence:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.discovery.duplicate_candidates import candidate_pairs
 from tonotope.features.fingerprint import MARK_BLOCKS, MARK_PERIOD_S, Fingerprint
 
 __all__ = [
@@ -29,7 +27,6 @@ __all__ = [
     "DuplicatePair",
     "Kind",
     "Stretch",
-    "candidate_pairs",
     "compare",
     "duplicate_pairs",
     "nearest_key",
@@ -52,13 +49,6 @@ _SAME_SPECTRUM_DB = 1.0
 # Bands up to 7 kHz: encoders of few bits drop what is above. Those 50 dB below the loudest, too.
 _COMPARED_BANDS = 28
 _COMPARED_DB = 50.0
-
-_MOST_ENTRIES = 1 << 24
-_MOST_HOLDERS = 64
-_LEAST_VOTES = 2
-_MOST_OFFSETS = 6
-_OFFSET_BITS = 20
-_CHUNK_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -167,135 +157,6 @@ def duplicate_pairs(
             pairs.append(pair)
         tell(n_tracks + done, n_tracks + len(candidates))
     return pairs
-
-
-# Candidates
-
-
-def candidate_pairs(
-    marks: Iterator[NDArray[np.uint32]] | Sequence[NDArray[np.uint32]],
-    n_tracks: int,
-    on_indexed: Callable[[int], None] = lambda done: None,
-) -> dict[tuple[int, int], list[int]]:
-    """Return the pairs of tracks with marks in common, and how far those lie apart.
-
-    Parameters
-    ----------
-    marks
-        Of each track, see `tonotope.features.fingerprint.Fingerprint`.
-    n_tracks
-        How many there are.
-    on_indexed
-        Called with the number of tracks that are in the index.
-
-    Returns
-    -------
-    dict
-        By pair of rows, the smaller first: by how many marks the second is behind the first, the
-        most votes first, up to 6 offsets.
-    """
-    keys = [_votes(*chunk, n_tracks) for chunk in _chunks(*_index(marks, on_indexed))]
-    places, inverse = np.unique(np.concatenate([[], *keys]).astype(np.int64), return_inverse=True)
-    votes = np.bincount(inverse, minlength=len(places))
-    # Copies may lie between two marks: those of neighbouring offsets are counted together.
-    around = votes.copy()
-    is_next = np.diff(places) == 1
-    around[1:] += votes[:-1] * is_next
-    around[:-1] += votes[1:] * is_next
-    elected = np.flatnonzero(around >= _LEAST_VOTES)
-    elected = elected[np.argsort(-around[elected], kind="stable")]
-    offsets_of: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for place in places[elected].tolist():
-        pair, offset = place >> _OFFSET_BITS, (place & (1 << _OFFSET_BITS) - 1)
-        offset -= 1 << (_OFFSET_BITS - 1)
-        offsets = offsets_of[divmod(pair, n_tracks)]
-        if len(offsets) < _MOST_OFFSETS and all(abs(offset - other) > 1 for other in offsets):
-            offsets.append(offset)
-    return dict(sorted(offsets_of.items()))
-
-
-_Entries = tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int32]]
-
-
-def _index(
-    marks: Iterator[NDArray[np.uint32]] | Sequence[NDArray[np.uint32]],
-    on_indexed: Callable[[int], None],
-) -> _Entries:
-    """Return all marks in the order of their values, with the track and the place of each.
-
-    Of a large library only every second, fourth, ... value: the same values of all tracks.
-    """
-    kept: list[_Entries] = []
-    n_entries, step = 0, 1
-    for track, values in enumerate(marks):
-        # A loop has its marks again and again: the first of each will do.
-        unique, first = np.unique(values, return_index=True)
-        entries = _sampled(
-            (unique, np.full(len(unique), track, np.int32), first.astype(np.int32)), step
-        )
-        kept.append(entries)
-        n_entries += len(entries[0])
-        while n_entries > _MOST_ENTRIES:
-            step *= 2
-            kept = [_sampled(entries, step) for entries in kept]
-            n_entries = sum(len(values) for values, _, _ in kept)
-        on_indexed(track + 1)
-    if not kept:
-        nothing = np.zeros(0, np.int32)
-        return np.zeros(0, np.uint32), nothing, nothing
-    values, tracks, times = (np.concatenate(column) for column in zip(*kept, strict=True))
-    order = np.argsort(values, kind="stable")
-    return values[order], tracks[order], times[order]
-
-
-def _sampled(entries: _Entries, step: int) -> _Entries:
-    values, tracks, times = entries
-    # Knuth's multiplicative hash: neighbouring bits of a mark are alike, those of its hash not.
-    is_kept = values != 0
-    is_kept &= ((values * np.uint32(2654435761)) >> np.uint32(8)) % np.uint32(step) == 0
-    return values[is_kept], tracks[is_kept], times[is_kept]
-
-
-def _chunks(
-    values: NDArray[np.uint32], tracks: NDArray[np.int32], times: NDArray[np.int32]
-) -> Iterator[_Entries]:
-    """Cut the index between two values, without what one track or too many have."""
-    if not len(values):
-        return
-    borders = np.flatnonzero(np.diff(values)) + 1
-    sizes = np.diff(np.concatenate([[0], borders, [len(values)]]))
-    is_telling = np.repeat((sizes > 1) & (sizes <= _MOST_HOLDERS), sizes)
-    values, tracks, times = values[is_telling], tracks[is_telling], times[is_telling]
-    start = 0
-    while start < len(values):
-        stop = min(start + _CHUNK_ENTRIES, len(values))
-        stop = int(np.searchsorted(values, values[stop - 1], side="right"))
-        yield values[start:stop], tracks[start:stop], times[start:stop]
-        start = stop
-
-
-def _votes(
-    values: NDArray[np.uint32],
-    tracks: NDArray[np.int32],
-    times: NDArray[np.int32],
-    n_tracks: int,
-) -> NDArray[np.int64]:
-    """Return pair and offset, as one number, of every two entries with one value."""
-    votes = []
-    first = np.arange(len(values))
-    for step in range(1, _MOST_HOLDERS):
-        first = first[: np.searchsorted(first, len(values) - step)]
-        first = first[values[first] == values[first + step]]
-        if not len(first):
-            break
-        # Within one value the index is in the order of the tracks.
-        pair = tracks[first].astype(np.int64) * n_tracks + tracks[first + step]
-        offset = times[first + step] - times[first] + (1 << (_OFFSET_BITS - 1))
-        votes.append((pair << _OFFSET_BITS) + offset)
-    return np.concatenate(votes) if votes else np.zeros(0, np.int64)
-
-
-# Evidence
 
 
 def compare(

@@ -113,10 +113,10 @@ def _nearest_pairs(profiles: Float32Array) -> list[tuple[int, int]]:
     profiles = profiles - profiles.mean(axis=0)
     n_neighbours = min(_N_NEIGHBOURS, len(profiles) - 1)
     pairs: set[tuple[int, int]] = set()
+    lengths = np.maximum(np.linalg.norm(profiles, axis=1), 1e-12)
     for start in range(0, len(profiles), _BATCH_TRACKS):
         batch = profiles[start : start + _BATCH_TRACKS]
-        lengths = np.linalg.norm(profiles, axis=1)
-        alike = batch @ profiles.T / np.maximum(lengths, 1e-12)
+        alike = batch @ profiles.T / lengths
         alike[np.arange(len(batch)), np.arange(start, start + len(batch))] = -np.inf
         nearest = np.argpartition(-alike, n_neighbours - 1, axis=1)[:, :n_neighbours]
         for i, others in enumerate(nearest.tolist(), start=start):

@@ -129,6 +129,9 @@ def _groups(compared: Sequence[Copy], pairs: Sequence[DuplicatePair]) -> list[Du
     """Return the tracks that pairs join, directly or through others, the best of each first."""
     from tonotope.discovery.duplicates import KINDS
 
+    pairs_from: defaultdict[int, list[DuplicatePair]] = defaultdict(list)
+    for pair in pairs:
+        pairs_from[pair.a].append(pair)
     groups = []
     for rows in _components(len(compared), pairs):
         if len(rows) < 2:
@@ -136,7 +139,9 @@ def _groups(compared: Sequence[Copy], pairs: Sequence[DuplicatePair]) -> list[Du
         rows = _best_first(compared, rows)
         place_of = {row: place for place, row in enumerate(rows)}
         evidence = [
-            pair.between(place_of[pair.a], place_of[pair.b]) for pair in pairs if pair.a in place_of
+            pair.between(place_of[pair.a], place_of[pair.b])
+            for row in rows
+            for pair in pairs_from[row]
         ]
         evidence.sort(key=lambda pair: (pair.a, pair.b))
         kind = max((pair.kind for pair in evidence), key=KINDS.index)
