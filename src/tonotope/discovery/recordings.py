@@ -13,8 +13,8 @@ from tonotope.discovery.distances import distances_to
 
 __all__ = ["ChosenTracks", "TrackFacts", "same_recording"]
 
-# Encodings of one recording down to 64 kbit/s lie within 0.32, different recordings of a small
-# library beyond 0.69: benchmarks/same_recording.py. Euclidean: corrected distances say how rare it
+# Encodings of one recording down to 64 kbit/s lie within 0.26, different recordings of a small
+# library beyond 0.70: benchmarks/same_recording.py. Euclidean: corrected distances say how rare it
 # is to be so near, and in a library of pieces much alike that is another question.
 _SAME_DISTANCE = 0.5
 _SAME_DURATION_S = 1.0
