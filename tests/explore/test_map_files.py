@@ -75,6 +75,8 @@ def test_where_no_map_can_be_written(made_up: Make, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(PathError, match="it is no file"):
         write_map_file(made_up(), tmp_path / "folder.csv")
+    with pytest.raises(PathError, match="File name too long"):
+        check_map_path(tmp_path / f"{'a' * 300}.csv")
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(PathError, match="it is no file"):
         check_map_path(tmp_path / "pipe.csv")

@@ -36,16 +36,21 @@ def check_map_path(path: Path) -> Path:
     InputError
         If its suffix is no kind of map.
     PathError
-        If its folder is not there, or it is a folder, a device or a pipe.
+        If its folder is not there, or it is a folder, a device or a pipe, or cannot be looked at.
     """
     if path.suffix.lower() not in _RENDERERS:
         raise InputError(
             f"cannot write a map to '{path}': its name says not which kind. "
             "Let it end in .html, .png or .csv"
         )
-    if not path.parent.is_dir():
+    try:
+        has_folder = path.parent.is_dir()
+        is_something_else = path.exists() and not path.is_file()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise _unwritable(path, error) from error
+    if not has_folder:
         raise PathError(f"cannot write map '{path}': no folder '{path.parent}'. Make it first.")
-    if path.exists() and not path.is_file():
+    if is_something_else:
         raise PathError(f"cannot write map '{path}': it is no file. Name another --out.")
     return path
 
@@ -66,6 +71,8 @@ def write_map_file(drawn: LibraryMap, path: Path) -> None:
             whole.write_bytes(content)
             whole.replace(target)
     except OSError as error:
-        raise PathError(
-            f"cannot write map '{path}': {error.strerror}. Name another --out."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> PathError:
+    return PathError(f"cannot write map '{path}': {error.strerror}. Name another --out.")
