@@ -380,6 +380,8 @@ def test_the_command(library: Path, scanned: Path, tonotope) -> None:
         (["--merge", "ffffffffffff", "eeeeeeeeeeee"], 1, "neither a file nor the id"),
         (["--merge", "a plain.flac"], 2, "a merge needs two tracks"),
         (["--undo", "a plain.flac"], 2, "was not merged into another track"),
+        (["--merge"], 2, "--merge names no track"),
+        (["--undo"], 2, "--undo names no track"),
         (["--merged", "--kind", "same"], 2, "exclude each other"),
         (["--kind", "cover"], 2, "cover"),
     ],

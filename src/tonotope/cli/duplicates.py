@@ -37,8 +37,8 @@ def duplicates(
     kind: Annotated[
         tuple[Literal["same", "remaster", "edit", "version"], ...], Parameter(negative="")
     ] = (),
-    merge: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
-    undo: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
+    merge: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")] = None,
+    undo: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")] = None,
     merged: Annotated[bool, Parameter(negative="")] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
@@ -62,6 +62,8 @@ def duplicates(
     """
     from tonotope.session import Library
 
+    if merge == () or undo == ():  # perhaps a list that came out empty; answering would look done
+        raise InputError(f"{'--undo' if merge is None else '--merge'} names no track. Name some.")
     if sum(map(bool, (kind, merge, undo, merged))) > 1:
         raise InputError("--kind, --merge, --undo and --merged exclude each other. Give one.")
     with Library(library) as opened:
