@@ -76,6 +76,11 @@ def test_similar(tonotope: Run, music: Path, library: Path) -> None:
     assert found["query"]["audio_id"] not in {k["audio_id"] for k in found["neighbours"]}
 
 
+def test_similar_with_a_weight_given_twice(tonotope: Run, music: Path, library: Path) -> None:
+    asked = ["similar", music / "03.flac", "--weights", "timbre=1,timbre=2", "--library", library]
+    assert "'timbre=1,timbre=2' names a part twice" in complaint(tonotope(*asked), 2)
+
+
 def test_similar_by_id_and_by_its_beginning(tonotope: Run, music: Path, library: Path) -> None:
     by_file = document(tonotope("similar", music / "03.flac", "--library", library, "--json"))
     audio_id = by_file["query"]["audio_id"]

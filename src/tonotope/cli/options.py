@@ -51,8 +51,11 @@ def weights_in(text: str) -> str | dict[str, float]:
         return text
     try:
         numbers = [part.partition("=") for part in text.split(",")]
-        return {name.strip(): float(number) for name, _, number in numbers}
+        weights = {name.strip(): float(number) for name, _, number in numbers}
     except ValueError:
         raise InputError(
             f"'{text}' are no weights. Write them so: --weights timbre=2,rhythm=1"
         ) from None
+    if len(weights) < len(numbers):
+        raise InputError(f"'{text}' names a part twice. Give each part one weight.")
+    return weights
