@@ -91,8 +91,10 @@ def _document(drawn: LibraryMap, out: Path) -> dict[str, Any]:
 
 
 def _print(drawn: LibraryMap, document: dict[str, Any]) -> None:
+    from tonotope.explore.map_page import METHOD_TITLES
+
     n = len(drawn.tracks)
-    method = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}[drawn.method]
+    method = METHOD_TITLES[drawn.method]
     when = "drawn now" if drawn.is_new else f"as drawn on {drawn.made_at[:10]}"
     say(f"{n} track{'' if n == 1 else 's'} by {method}, {drawn.n_dims} axes, {when}")
     if drawn.n_placed:

@@ -29,6 +29,7 @@ __all__ = [
     "CONFIDENCE_ALPHA",
     "Factors",
     "FactorsFromSound",
+    "cold_scores",
     "confidences",
     "content_scores",
     "factors_from_plays",
@@ -150,8 +151,8 @@ def _solver(n_factors: int, seed: int) -> Any:
 class FactorsFromSound:
     """Kernel ridge regression from places to factors.
 
-    A Gaussian kernel, whose width (a multiple of the median distance) and penalty are chosen by
-    five-fold cross-validation.
+    A Gaussian kernel, whose variance (a multiple of the median squared distance) and penalty are
+    chosen by five-fold cross-validation.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.features.key import CAMELOT, PITCH_CLASSES, camelot_distance
+from tonotope.features.key import CAMELOT, camelot_distance, key_name
 
 __all__ = ["EXPLAINED_COLUMNS", "PartShare", "Ranks", "Reason", "compare_tracks", "part_shares"]
 
@@ -208,7 +208,7 @@ def _key(a: Mapping[str, float], b: Mapping[str, float]) -> Reason | None:
     (tonic_a, is_major_a), (tonic_b, is_major_b) = (
         (int(row["key_tonic"]), bool(row["key_is_major"])) for row in (a, b)
     )
-    name_a, name_b = _key_name(tonic_a, is_major_a), _key_name(tonic_b, is_major_b)
+    name_a, name_b = key_name(tonic_a, is_major_a), key_name(tonic_b, is_major_b)
     steps = camelot_distance(CAMELOT[name_a], CAMELOT[name_b])
     both = f"{name_a} and {name_b}"
     if steps == 0:
@@ -218,10 +218,6 @@ def _key(a: Mapping[str, float], b: Mapping[str, float]) -> Reason | None:
         return Reason("key", True, f"{what}, {both}", _TELLING_KEY / 2)
     what = "major and minor of one tonic" if tonic_a == tonic_b else f"keys {steps} steps apart"
     return Reason("key", False, f"{what}, {both}", _TELLING_KEY * steps / 7)
-
-
-def _key_name(tonic: int, is_major: bool) -> str:
-    return f"{PITCH_CLASSES[tonic]} {'major' if is_major else 'minor'}"
 
 
 def _on_scale(scale: _Scale, a: float, b: float, ranks: Ranks) -> Reason | None:

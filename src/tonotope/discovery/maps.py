@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.discovery.distances import distances_to
+
 __all__ = [
     "FEWEST_TRACKS",
     "METHODS",
@@ -143,8 +145,6 @@ def add_points(
     ndarray
         Shape (n_new, n_dims), float32, within the bounds of the neighbours' points.
     """
-    from tonotope.discovery.space import distances_to
-
     result = np.empty((len(new_places), points.shape[1]), np.float32)
     k = min(n_neighbours, len(places))
     for row, place in enumerate(new_places):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tonotope.discovery.distances import distances_to
 from tonotope.discovery.recordings import ChosenTracks, TrackFacts
-from tonotope.discovery.space import distances_to
 
 __all__ = ["most_typical", "nearest_to_middle"]
 

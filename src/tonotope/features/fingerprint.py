@@ -70,7 +70,7 @@ class Fingerprint:
     ----------
     marks
         Shape (n_marks,), uint32, one each 186 ms. A bit is whether the energy of a band of the
-        spectrum grew against that of the next. 0 where nothing is to be heard.
+        spectrum fell against that of the next. 0 where nothing is to be heard.
     chroma
         Shape (n_rows, 12), uint8, one row each 743 ms, C first: how strong each pitch class is,
         the strongest 255; 0 where there is no pitch.

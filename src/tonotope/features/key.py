@@ -33,6 +33,7 @@ __all__ = [
     "camelot_distance",
     "estimate_key",
     "key_chroma",
+    "key_name",
 ]
 
 Mode = Literal["major", "minor"]
@@ -76,6 +77,11 @@ KEY_PROFILES: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = Mappin
 )
 """Names of sets of profiles, and each set's profile of a major and of a minor key: 12 numbers
 from the tonic upwards, of which the proportions alone matter."""
+
+
+def key_name(tonic: int, is_major: bool) -> str:
+    """Return what a key is called, its tonic in semitones above C: ``key_name(9, False)``."""
+    return f"{PITCH_CLASSES[tonic]} {MODES[0] if is_major else MODES[1]}"
 
 
 def _camelot(tonic: int, mode: Mode) -> str:

@@ -5,7 +5,8 @@ What the command line calls, and what `tonotope.Library` is.
 
 from __future__ import annotations
 
-from tonotope.session.library import Library, SimilarTrack, SimilarTracks
+from tonotope.session.library import Library
 from tonotope.session.placed import similarity_columns
+from tonotope.session.similar import SimilarTrack, SimilarTracks
 
 __all__ = ["Library", "SimilarTrack", "SimilarTracks", "similarity_columns"]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from tonotope.library.columns import RowColumns
+    from tonotope.library.versions import Versions
 
-__all__ = ["describe", "similarity_columns", "widths_of_parts"]
+__all__ = ["describe", "made_by_of", "similarity_columns", "widths_of_parts"]
 
 Float32Array = NDArray[np.float32]
 
@@ -85,6 +86,14 @@ def similarity_columns() -> RowColumns:
 
     return RowColumns(
         tuple(name for names in _columns().values() for name in names), may_lack=_MAY_LACK
+    )
+
+
+def made_by_of(versions: Versions) -> str:
+    """Return what the space is made by: with something else, near is another near."""
+    families = similarity_columns().families
+    return " ".join(
+        [versions.model_id, *(f"{family}={versions.families[family]}" for family in families)]
     )
 
 

@@ -13,7 +13,8 @@ from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue
 from tonotope.library.groups import StoredGroup, StoredGrouping
 from tonotope.library.versions import Versions
-from tonotope.session.placed import Placed, similarity_columns
+from tonotope.session.descriptions import made_by_of
+from tonotope.session.placed import Placed
 
 # scikit-learn is imported where tracks are grouped: its import is slow.
 if TYPE_CHECKING:
@@ -95,11 +96,7 @@ def why_anew(stored: StoredGrouping | None, placed: Placed, versions: Versions) 
 
 
 def _maker(versions: Versions, space: str) -> str:
-    if space == "embedding":
-        return versions.model_id
-    families = similarity_columns().families
-    numbers = ", ".join(f"{family} {versions.families[family]}" for family in families)
-    return f"{versions.model_id}, {numbers}"
+    return versions.model_id if space == "embedding" else made_by_of(versions)
 
 
 def check_wanted(wanted: Wanted, catalogue: Catalogue, n_tracks: int) -> None:

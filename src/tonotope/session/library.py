@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from tonotope.discovery import nearest
 from tonotope.discovery.weights import weights_of
 from tonotope.errors import InputError
 from tonotope.features import FAMILY_VERSIONS
@@ -19,7 +17,7 @@ from tonotope.library.summary import ScanProgress, ScanSummary
 from tonotope.library.versions import Versions
 from tonotope.models.cards import ModelCard, read_card
 from tonotope.session.locating import locate
-from tonotope.session.placed import LEARNED, Placed, facts_of, place_tracks
+from tonotope.session.placed import LEARNED, Placed, place_tracks
 from tonotope.session.playlists import Playlist, compose, length_of
 from tonotope.session.suiting import PlaylistWishes
 
@@ -35,24 +33,9 @@ if TYPE_CHECKING:
     from tonotope.session.paths import TrackPath
     from tonotope.session.plays import Recommendations
     from tonotope.session.radio import TrackRadio
+    from tonotope.session.similar import SimilarTracks
 
-__all__ = ["Library", "SimilarTrack", "SimilarTracks"]
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarTrack:
-    """A neighbour: the track, and how far it is from what was asked for."""
-
-    track: Track
-    distance: float
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarTracks:
-    """What was asked for, and its neighbours, the nearest first."""
-
-    query: Track
-    neighbours: list[SimilarTrack]
+__all__ = ["Library"]
 
 
 class Library:
@@ -213,25 +196,15 @@ class Library:
         DecodeError
             If the file is not in the library and gives no sound.
         """
-        for number in (n, max_per_artist, max_per_album):
-            if number is not None and number < 1:
-                raise InputError(f"cannot return {number} tracks. Ask for at least 1.")
-        space = self._space
-        query, place = locate(self._catalogue, space, file_or_id)
-        found = nearest(
-            space.places,
-            space.facts,
-            place,
-            facts_of(query),
+        from tonotope.session.similar import similar_tracks
+
+        return similar_tracks(
+            self._catalogue,
+            self._space,
+            file_or_id,
             n=n,
-            distances=space.distances_from(place),
-            # Also what the library holds of the file from before it was written to.
-            exclude=[row for row, track in enumerate(space.tracks) if track.path == query.path],
             max_per_artist=max_per_artist,
             max_per_album=max_per_album,
-        )
-        return SimilarTracks(
-            query, [SimilarTrack(space.tracks[k.index], k.distance) for k in found]
         )
 
     def explainer(self, file_or_id: str | os.PathLike[str]) -> Explainer:

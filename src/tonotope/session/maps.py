@@ -23,8 +23,9 @@ from tonotope.library.descriptions import read_descriptions
 from tonotope.library.maps import StoredMap, read_map, write_map
 from tonotope.library.records import now
 from tonotope.library.versions import Versions
+from tonotope.session.descriptions import made_by_of
 from tonotope.session.groups import groups_of
-from tonotope.session.placed import Placed, similarity_columns
+from tonotope.session.placed import Placed
 
 __all__ = ["LibraryMap", "map_library"]
 
@@ -127,7 +128,7 @@ def map_library(
     """
     _check(method, n_dims)
     kept = None if fresh else read_map(catalogue, method, n_dims)
-    made_by = _made_by(versions)
+    made_by = made_by_of(versions)
     if kept is not None and kept.made_by == made_by and _shows_any(kept, placed):
         drawn, is_new = _with_new_tracks(kept, placed), False
     else:
@@ -143,14 +144,6 @@ def _check(method: str | None, n_dims: int) -> None:
         raise InputError(f"no map is drawn by '{method}'. There are: {', '.join(METHODS)}.")
     if n_dims not in (2, 3):
         raise InputError(f"a map cannot have {n_dims} axes. Ask for 2 or 3.")
-
-
-def _made_by(versions: Versions) -> str:
-    """Return what the space is made by: with something else, near is another near."""
-    families = similarity_columns().families
-    return " ".join(
-        [versions.model_id, *(f"{family}={versions.families[family]}" for family in families)]
-    )
 
 
 def _shows_any(kept: StoredMap, placed: Placed) -> bool:

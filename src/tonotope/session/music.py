@@ -82,12 +82,10 @@ class Music:
 
     def facts(self) -> MusicalFacts:
         """Return what the order of a playlist goes by."""
-        from tonotope.features.key import CAMELOT, PITCH_CLASSES
+        from tonotope.features.key import CAMELOT, key_name
 
         keys: list[str | None] = [
-            CAMELOT[f"{PITCH_CLASSES[int(tonic)]} {'major' if is_major else 'minor'}"]
-            if np.isfinite(tonic)
-            else None
+            CAMELOT[key_name(int(tonic), bool(is_major))] if np.isfinite(tonic) else None
             for tonic, is_major in zip(
                 self.columns["key_tonic"].tolist(), self.columns["key_is_major"], strict=True
             )
