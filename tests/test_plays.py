@@ -261,6 +261,11 @@ def test_a_file_that_gives_nothing_does_not_keep_the_others(
         shown.err == f"tonotope: cannot import '{empty}': it is empty. Export the history again.\n"
     )
     assert run(["plays", "import", str(broken), *where]) == 1
-    assert "0 added, 0 known, 1 broken" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "0 added, 0 known, 1 broken" in shown.out
+    assert f"nothing came of '{broken}': none of its entries" in shown.err
+    broken.write_text("artist,title\n")
+    assert run(["plays", "import", str(broken), *where]) == 1
+    assert f"nothing came of '{broken}': no entry" in capsys.readouterr().err
     assert run(["plays", "forget", "7", *where]) == 2
     assert run(["recommend", "--user", "nobody", *where]) == 2

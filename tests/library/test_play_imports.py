@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import tracemalloc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -223,6 +224,15 @@ def test_a_file_that_breaks_off_gives_what_came_before(
 
 
 # What is no history
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "history.csv")
+    with (
+        pytest.raises(PathError, match="it is a pipe or a device"),
+        opened_history(tmp_path / "history.csv"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

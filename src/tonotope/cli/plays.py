@@ -75,7 +75,11 @@ def import_(
                 _print_import(done[-1])
     if json:
         print_json([_document(summary) for summary in done])
-    return int(n_failed > 0 or any(s.broken == s.entries for s in done))
+    nothing = [summary for summary in done if summary.broken == summary.entries]
+    for summary in nothing:
+        what = "none of its entries can be read" if summary.entries else "no entry"
+        complain(f"nothing came of '{summary.path}': {what}. Export the history again.")
+    return int(n_failed > 0 or bool(nothing))
 
 
 @plays.command(

@@ -334,7 +334,8 @@ def forget_import(catalogue: Catalogue, import_id: int) -> int:
     """
     with _writing(catalogue):
         execute = catalogue.connection.execute
-        if execute("SELECT 1 FROM play_imports WHERE id = ?", (import_id,)).fetchone() is None:
+        # Not asked for by its number: SQLite has none of over 64 bits.
+        if import_id not in {found for (found,) in execute("SELECT id FROM play_imports")}:
             raise InputError(f"there is no import {import_id}. See: tonotope plays list")
         return _drop(catalogue.connection, import_id)
 

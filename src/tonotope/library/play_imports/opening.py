@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, TextIOWrapper
@@ -46,8 +47,14 @@ def opened_history(
         If it cannot be read, is empty, or is of no known format.
     """
     name = os.fspath(path)
+    target = Path(os.path.expanduser(name))  # noqa: PTH111 - as elsewhere
     try:
-        with Path(os.path.expanduser(name)).open("rb") as file:  # noqa: PTH111 - as elsewhere
+        if _may_block(target.stat().st_mode):
+            raise PathError(
+                f"cannot import '{name}': it is a pipe or a device, and a history is read more "
+                "than once. Write it to a file first."
+            )
+        with target.open("rb") as file:
             beginning = file.read(4)
             file.seek(0)
             with TextIOWrapper(
@@ -63,6 +70,10 @@ def opened_history(
         raise PathError(
             f"cannot read '{name}': it is not the text it begins as ({error}). Save it as UTF-8."
         ) from error
+
+
+def _may_block(mode: int) -> bool:
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _encoding(name: str, beginning: bytes) -> str:
