@@ -48,7 +48,7 @@ _N_FACTORS = 32
 _REGULARIZATION = 10.0
 _N_ITERATIONS = 15
 
-# The regression is cubic in the songs it learns from; so many take seconds.
+# The regression is cubic in the songs it learns from; so many take minutes.
 _MAX_LEARNED_FROM = 3000
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
