@@ -28,6 +28,15 @@ def test_one_name_and_length_is_one_recording_however_far_its_encodings_are_apar
     assert not same_recording(1.2, nameless, nameless)
 
 
+def test_two_names_make_two_recordings_unless_they_sound_all_but_equal() -> None:
+    first = TrackFacts("yesterday", "someone", None, 125.0)
+    others = [TrackFacts("help", "someone", None, 125.6), TrackFacts("help", "other", None, 125.6)]
+    for other in others:
+        assert not same_recording(0.46, first, other)
+        assert same_recording(0.26, first, other)  # an encoding that was tagged otherwise
+    assert same_recording(0.46, first, TrackFacts(None, "someone", None, 125.6))
+
+
 @given(
     st.lists(
         st.tuples(
