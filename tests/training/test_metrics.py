@@ -179,7 +179,7 @@ def test_several_labels_as_scikit_learn(targets: np.ndarray, scores: np.ndarray)
         (partial(metrics.mean_average_precision, [[0]], [[1.0]]), "nothing to score"),
         (partial(mcnemar, [True], [True, False]), "asked of"),
         (partial(with_temperature, [[1.0]], 0), "temperature is 0"),
-        (partial(bootstrap_intervals, [], np.mean, generator=np.random.default_rng(0)), "a clip"),
+        (partial(bootstrap_intervals, [], np.mean, generator=np.random.default_rng(0)), "clusters"),
     ],
 )  # fmt: skip
 def test_what_is_malformed_is_refused_by_name(call: Callable[[], object], message: str) -> None:
