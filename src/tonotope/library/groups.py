@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tonotope.errors import LibraryError
 from tonotope.library.catalogue import Catalogue
-from tonotope.library.transactions import transaction
+from tonotope.library.transactions import keep_if_possible
 
 __all__ = ["StoredGroup", "StoredGrouping", "read_grouping", "write_grouping"]
 
@@ -109,17 +108,9 @@ def write_grouping(catalogue: Catalogue, grouping: StoredGrouping) -> bool:
     LibraryError
         If another program is writing to the library, or it is damaged.
     """
-    try:
-        with transaction(catalogue.connection):
-            _replace(catalogue.connection, grouping)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
-            return False
-        raise LibraryError(
-            f"cannot keep the groups in library '{catalogue.path}': {error}. Try again, or name a "
-            "copy of it: --library COPY"
-        ) from error
-    return True
+    return keep_if_possible(
+        catalogue, "the groups", lambda connection: _replace(connection, grouping)
+    )
 
 
 def _replace(connection: sqlite3.Connection, grouping: StoredGrouping) -> None:

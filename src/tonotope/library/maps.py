@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tonotope.errors import LibraryError
-from tonotope.library.transactions import transaction
+from tonotope.library.transactions import keep_if_possible
 
 if TYPE_CHECKING:
     from tonotope.library.catalogue import Catalogue
@@ -100,18 +100,7 @@ def write_map(catalogue: Catalogue, drawn: StoredMap) -> bool:
     LibraryError
         If another program is writing to the library, or it is damaged.
     """
-    try:
-        with transaction(catalogue.connection):
-            _replace(catalogue.connection, drawn)
-    except sqlite3.DatabaseError as error:
-        # Where the file may not be written to, some connections say so only at the first row.
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
-            return False
-        raise LibraryError(
-            f"cannot keep the map in library '{catalogue.path}': {error}. Try again, or name a "
-            "copy of it: --library COPY"
-        ) from error
-    return True
+    return keep_if_possible(catalogue, "the map", lambda connection: _replace(connection, drawn))
 
 
 def _replace(connection: sqlite3.Connection, drawn: StoredMap) -> None:

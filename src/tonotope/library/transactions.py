@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["transaction"]
+from tonotope.errors import LibraryError
+
+if TYPE_CHECKING:
+    from tonotope.library.catalogue import Catalogue
+
+__all__ = ["keep_if_possible", "transaction"]
 
 
 @contextmanager
@@ -40,3 +46,36 @@ def transaction(connection: sqlite3.Connection, *, durable: bool = False) -> Ite
     finally:
         if durable:
             connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def keep_if_possible(
+    catalogue: Catalogue, what: str, write: Callable[[sqlite3.Connection], None]
+) -> bool:
+    """Keep what can be made again; return whether the library can be written to.
+
+    Parameters
+    ----------
+    catalogue
+        The library.
+    what
+        Is kept, as the error names it: "the groups".
+    write
+        Writes it, in a transaction.
+
+    Raises
+    ------
+    LibraryError
+        If another program is writing to the library, or it is damaged.
+    """
+    try:
+        with transaction(catalogue.connection):
+            write(catalogue.connection)
+    except sqlite3.DatabaseError as error:
+        # Where the file may not be written to, some connections say so only at the first row.
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+            return False
+        raise LibraryError(
+            f"cannot keep {what} in library '{catalogue.path}': {error}. Try again, or name a "
+            "copy of it: --library COPY"
+        ) from error
+    return True
