@@ -4,7 +4,7 @@ r"""Train every model on one data set with several seeds, and print a table of h
 
     python scripts/compare_models.py --data CACHE --out FOLDER
 
-Needs the extra ``train``. Takes an hour on two cores; interrupted, it goes on (the time of a run
+Needs the extra ``train``. Takes three hours on two cores; interrupted, it goes on (the time of a run
 that was interrupted counts from there). ``docs/training.md``
 has the table of GTZAN's fault-filtered split.
 """
@@ -29,8 +29,8 @@ MODELS: dict[str, list[str]] = {
     "lstm": [*SMALL, "--epochs", "60"],
     "cnn": [*SMALL, "--epochs", "60"],
     "inception-crnn": [*SMALL, "--epochs", "30"],
-    "crnn": [*SMALL, "--epochs", "15"],
-    "bbnn": [*SMALL, "--epochs", "15"],
+    "crnn": [*SMALL, "--epochs", "60"],
+    "bbnn": [*SMALL, "--epochs", "100"],
 }
 
 

@@ -121,7 +121,7 @@ def test_the_objective_is_convex_and_its_gradient_is_right(seed: int) -> None:
 @pytest.mark.parametrize(
     ("groups", "trust", "message"),
     [
-        ([[0, 600]], 1, "a group has row 600, expected 0 to 599"),
+        ([[0, 600]], 1, "there is no row 600, expected 0 to 599"),
         ([[-1, 3]], 1, "row -1"),
         ([[0, 1]], 0, "trust is 0"),
         ([[0, 1]], np.nan, "trust is nan"),
@@ -130,3 +130,22 @@ def test_the_objective_is_convex_and_its_gradient_is_right(seed: int) -> None:
 def test_refusals(groups, trust: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         learn_metric(made()[0], PARTS, groups, trust=trust)
+
+
+def test_what_is_apart_takes_the_say_of_what_it_has_in_common() -> None:
+    # Two columns: friends differ in both alike; strangers that were refused differ in one alone.
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(200, 2)).astype(np.float32)
+    places[:10] *= 0.01
+    places[10:20] = places[:10] + np.float32([0, 0.05])  # near, and yet refused
+    parts = {"a": slice(0, 1), "b": slice(1, 2)}
+    friends = [[k, (k + 1) % 10] for k in range(10)]
+    pairs = [(10 + k, k) for k in range(10)]
+    alone = learn_metric(places, parts, friends)
+    told = learn_metric(places, parts, friends, apart=pairs * 20)
+    assert told.column_weights[1] > 1.05 * alone.column_weights[1]
+    # Of what belongs to nothing nothing follows.
+    nothing = learn_metric(places, parts, [], apart=pairs)
+    np.testing.assert_array_equal(nothing.column_weights, 1)
+    with pytest.raises(ValueError, match="there is no row -1"):
+        learn_metric(places, parts, friends, apart=[(0, -1)])

@@ -114,7 +114,7 @@ def test_a_machine_that_slept_costs_no_file() -> None:
         "if __name__ == '__main__':\n"
         "    with WorkerPool(1) as pool:\n"
         "        pool.submit('key', eval, \"print('at it', flush=True),"
-        " [__import__('time').sleep(0.1) for _ in range(20)][:0]\", 4)\n"
+        " [__import__('time').sleep(0.1) for _ in range(30)][:0]\", 4)\n"
         "        while (outcome := pool.next_outcome(0.1)) is None: pass\n"
         "    print(outcome.result)\n"
     )
@@ -123,6 +123,7 @@ def test_a_machine_that_slept_costs_no_file() -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "at it\n"
+    time.sleep(1)  # until the pool, too, knows that it is at it
     os.killpg(process.pid, signal.SIGSTOP)
     time.sleep(7)  # longer than the job may take
     os.killpg(process.pid, signal.SIGCONT)

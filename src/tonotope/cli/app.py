@@ -18,6 +18,7 @@ from tonotope.cli.duplicates import duplicates
 from tonotope.cli.evaluate import evaluate
 from tonotope.cli.failures import failures
 from tonotope.cli.features import features
+from tonotope.cli.feedback import feedback
 from tonotope.cli.genre import genre
 from tonotope.cli.judge import judge
 from tonotope.cli.map import map_
@@ -103,6 +104,7 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 """,
     radio: """
   tonotope radio --like song.mp3
+  tonotope radio --like song.mp3 --weights learned
   printf 'next\nlike\nskip\n' | tonotope radio --like song.mp3 --json
 """,
     clusters: """
@@ -171,6 +173,7 @@ _EXAMPLES_OF: dict[Callable[..., int | None], str] = {
 }
 for _command, _examples in _EXAMPLES_OF.items():
     app.command(_command, help_epilogue=f"Examples:\n{_examples}")
+app.command(feedback)
 app.command(models)
 app.command(plays)
 

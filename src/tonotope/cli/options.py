@@ -10,7 +10,7 @@ from cyclopts import CoercionError, Parameter, Token
 
 from tonotope.errors import InputError
 
-__all__ = ["JsonOption", "LibraryOption", "WholeNumber", "weights_in"]
+__all__ = ["JsonOption", "LibraryOption", "WeightsOption", "WholeNumber", "weights_in"]
 
 
 def _whole_number(type_: type[int], tokens: Sequence[Token]) -> int:
@@ -27,6 +27,17 @@ WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
 LibraryOption = Annotated[
     Path | None,
     Parameter(name="--library", help="The library's file or folder; by default one per user."),
+]
+
+WeightsOption = Annotated[
+    str,
+    Parameter(
+        name="--weights",
+        help="What counts: `balanced`, `timbre`, `rhythm`, `mood`, `harmony`; `learned` from plays"
+        " and feedback, where what was played together, or said to belong together, is nearer; or"
+        " by hand the parts that are to count, of embedding, timbre, harmony, rhythm and dynamics:"
+        " `timbre=2,rhythm=1`.",
+    ),
 ]
 
 JsonOption = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
 from tonotope.cli.output import complain, duration, print_json, say, track_document
 from tonotope.cli.playlist import report_left_out
 
@@ -17,6 +17,7 @@ def path(
     /,
     *,
     n: WholeNumber = 12,
+    weights: WeightsOption = "balanced",
     out: Path | None = None,
     library: LibraryOption = None,
     json: JsonOption = False,
@@ -40,7 +41,7 @@ def path(
 
     if out is not None:
         check_playlist_name(out)
-    with Library(library) as opened:
+    with Library(library, weights=weights_in(weights)) as opened:
         found = opened.path(start, end, n=n)
         left_out = [] if out is None else opened.write_playlist(out, found.tracks)
     for note in found.notes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
 from tonotope.cli.output import complain, duration, print_json, say, track_document
 from tonotope.cli.ranges import RangeOption, parse_minutes, parse_range
 from tonotope.errors import InputError
@@ -41,6 +41,7 @@ def playlist(
     novelty: float = 0.0,
     order: Literal["near", "flow"] = "near",
     arc: Literal["up", "down", "wave"] | None = None,
+    weights: WeightsOption = "balanced",
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -115,7 +116,7 @@ def playlist(
         order=order,
         arc=arc,
     )
-    with Library(library) as opened:
+    with Library(library, weights=weights_in(weights)) as opened:
         made = opened.playlist(like or (), n=n, minutes=minutes, wishes=wishes)
         left_out = opened.write_playlist(out, made.tracks)
     for note in made.notes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
+from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
 from tonotope.cli.output import complain, duration, printable, track_document
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def radio(
     unlike: Names | None = None,
     artist_gap: WholeNumber = 3,
     album_gap: WholeNumber = 3,
+    weights: WeightsOption = "balanced",
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -33,7 +34,8 @@ def radio(
 
     Prints a track and waits for a line on the standard input: `next`, or an empty line, for the
     next track; `skip` for the next and less of this kind; `like` for more of this kind; `quit`.
-    No recording comes twice; when all have come, or the input ends, it ends.
+    No recording comes twice; when all have come, or the input ends, it ends. Likes and skips are
+    kept (`tonotope feedback list`): `--weights learned` goes by them.
 
     Parameters
     ----------
@@ -53,9 +55,10 @@ def radio(
 
     if min(artist_gap, album_gap) < 0:
         raise InputError(f"a gap is {min(artist_gap, album_gap)}. Name a number of tracks.")
-    with Library(library) as opened:
+    with Library(library, weights=weights_in(weights)) as opened:
         playing = opened.radio(like, unlike=unlike or (), spacing=Spacing(artist_gap, album_gap))
     _print(playing.next(), playing.n_played, as_json=json)
+    complained = False
     for word in _words():
         if word == "quit":
             return
@@ -69,6 +72,9 @@ def radio(
             _print(track, playing.n_played, as_json=json)
         else:
             complain(f"'{word}' is none of next, skip, like and quit.")
+        if playing.problem and not complained:
+            complain(f"what you like and skip is not kept: {playing.problem}")
+            complained = True
 
 
 def _words() -> Iterator[str]:

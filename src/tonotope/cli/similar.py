@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber, weights_in
+from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
 from tonotope.cli.output import duration, print_json, say, track_document
 from tonotope.cli.progress import counting
 
@@ -26,7 +26,7 @@ def similar(
     n: WholeNumber = 10,
     per_artist: WholeNumber = 3,
     per_album: WholeNumber = 2,
-    weights: str = "balanced",
+    weights: WeightsOption = "balanced",
     why: Annotated[bool, Parameter(negative="")] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
@@ -43,10 +43,6 @@ def similar(
         How many of them may be by one artist; 0 for any number.
     per_album
         How many of them may be from one album; 0 for any number.
-    weights
-        What counts: `balanced`, `timbre`, `rhythm`, `mood`, `harmony`; `learned` from plays, where
-        what was played together belongs together; or by hand the parts that are to count, of
-        embedding, timbre, harmony, rhythm and dynamics: `timbre=2,rhythm=1`.
     why
         Say of each what of its sound agrees and what does not, how much each part of the sound has
         to do with the distance, and which 10 s of both are most alike. Listens to the files again.

@@ -11,10 +11,11 @@ The weights w, none below 0.0001, minimise
         + 1 / (trust · n_links) · (Σ over parts of n_parts (m - 1)² + Σ over columns of (w - m)²)
 
 where p and q are the squared differences, column by column, of a track to one of its group and to
-one picked at random, s is their scale, and m and t are the means of w in a part and over all. A
-group of n tracks has n - 1 links: all that is more follows from them. It is convex, so there is
-one answer. Without evidence it is 1 everywhere: what was set before stays. Little evidence moves
-whole parts, more of it single columns.
+one picked at random, or known not to belong to it; s is their scale (of a triplet that is near each
+other its own), and m and t are the means of w in a part and over all. A group of n tracks has n - 1
+links, as all that is more follows from them; what is known not to belong is a link, too. It is
+convex, so there is one answer. Without evidence it is 1 everywhere: what was set before stays.
+Little evidence moves whole parts, more of it single columns.
 
 References
 ----------
@@ -25,6 +26,7 @@ for music recommendation", TASLP 20(8), 2012 (from listeners).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -71,7 +73,7 @@ class Objective:
     Attributes
     ----------
     differences
-        Of each triplet, ``s · (p - q)``, shape (n_triplets, n_columns).
+        Of each triplet ``s · (p - q)``, shape (n_triplets, n_columns).
     part_means
         Takes weights to their mean in each part, shape (n_parts, n_columns).
     part_of
@@ -116,6 +118,7 @@ def learn_metric(
     parts: Mapping[str, slice],
     groups: Sequence[Collection[int]],
     *,
+    apart: Sequence[tuple[int, int]] = (),
     trust: float = 1.0,
     seed: int = 0,
 ) -> LearnedMetric:
@@ -130,6 +133,9 @@ def learn_metric(
     groups
         Rows: those of a group belong together. A pair is a group of two. Of groups that have more
         than 4000 pairs together, so many are drawn.
+    apart
+        Pairs of rows that do not belong together. They count where one of the two belongs to a
+        group: its members are to be nearer to it than the other is.
     trust
         How much evidence counts against what was set: at 1, ten links move weights a little, and
         a hundred by much, if they agree.
@@ -144,25 +150,28 @@ def learn_metric(
     if not 0 < trust < np.inf:
         raise ValueError(f"trust is {trust}, expected a number above 0.")
     members = [sorted(set(map(int, group))) for group in groups]
-    for row in (row for group in members for row in group):
+    for row in (row for group in [*members, *apart] for row in group):
         if not 0 <= row < len(places):
-            raise ValueError(f"a group has row {row}, expected 0 to {len(places) - 1}.")
+            raise ValueError(f"there is no row {row}, expected 0 to {len(places) - 1}.")
     rng = np.random.default_rng(seed)
-    triplets = _triplets(members, len(places), rng)
+    triplets = _triplets(members, apart, len(places), rng)
+    grouped = {row for group in members if len(group) > 1 for row in group}
     n_links = sum(len(group) - 1 for group in members if group)
+    n_links += sum(not grouped.isdisjoint(pair) for pair in apart)
     n_columns = places.shape[1]
     if len(triplets) == 0:
         return LearnedMetric(np.ones(n_columns, np.float32), dict.fromkeys(parts, 1.0), 0)
     from scipy.optimize import minimize
 
     query, friend, stranger = places[triplets.T].astype(np.float64)
-    differences = np.square(query - friend) - np.square(query - stranger)
-    scale = max(np.abs(differences.sum(axis=1)).mean(), 1e-12)
+    near, far = np.square(query - friend), np.square(query - stranger)
+    differences = near - far
+    # What is said not to belong is often near, and would not count beside tracks picked at random.
+    scale = np.minimum(np.abs(differences.sum(axis=1)).mean(), (near + far).sum(axis=1))
+    differences /= np.maximum(scale, 1e-12)[:, np.newaxis]
     say = places.var(axis=0, dtype=np.float64) + 1e-12
     part_of, means = _means_of_parts(parts, say)
-    objective = Objective(
-        differences / scale, means, part_of, say / say.sum(), 1 / (trust * n_links)
-    )
+    objective = Objective(differences, means, part_of, say / say.sum(), 1 / (trust * n_links))
     found = minimize(
         objective,
         np.ones(n_columns),
@@ -191,9 +200,16 @@ def _means_of_parts(
 
 
 def _triplets(
-    groups: Sequence[Sequence[int]], n_tracks: int, rng: np.random.Generator
+    groups: Sequence[Sequence[int]],
+    apart: Sequence[tuple[int, int]],
+    n_tracks: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.intp]:
     """Return rows of (track, one of its group, one of none of its groups), shape (n, 3)."""
+    known: defaultdict[int, set[int]] = defaultdict(set)
+    for a, b in apart:
+        known[a].add(b)
+        known[b].add(a)
     friends: dict[int, set[int]] = {}
     for group in groups:
         for row in group:
@@ -201,7 +217,7 @@ def _triplets(
     triplets = [
         (row, friend, stranger)
         for row, friend in _pairs(groups, rng)
-        for stranger in rng.integers(n_tracks, size=_STRANGERS).tolist()
+        for stranger in [*rng.integers(n_tracks, size=_STRANGERS).tolist(), *sorted(known[row])]
         if stranger not in friends[row]
     ]
     return np.array(triplets, np.intp).reshape(-1, 3)

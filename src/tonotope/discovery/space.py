@@ -163,7 +163,13 @@ class SimilaritySpace(Estimator):
             self.index_.add(places)
         return places
 
-    def learn(self, groups: Sequence[Collection[int]], *, trust: float = 1.0) -> Self:
+    def learn(
+        self,
+        groups: Sequence[Collection[int]],
+        *,
+        apart: Sequence[tuple[int, int]] = (),
+        trust: float = 1.0,
+    ) -> Self:
         """Adapt distances to tracks that belong together, and place the library accordingly.
 
         See `tonotope.discovery.metric_learning`. What was learned before is forgotten.
@@ -172,6 +178,8 @@ class SimilaritySpace(Estimator):
         ----------
         groups
             Rows of the library: those of a group belong together.
+        apart
+            Pairs of rows that do not, see `learn_metric`.
         trust
             How far the weights may leave what was set, see `learn_metric`.
 
@@ -184,7 +192,7 @@ class SimilaritySpace(Estimator):
 
         self._refuse_unfitted()
         places = (self.places_ / np.sqrt(self.column_weights_)).astype(np.float32)
-        metric = learn_metric(places, self.parts_, groups, trust=trust, seed=self.seed)
+        metric = learn_metric(places, self.parts_, groups, apart=apart, trust=trust, seed=self.seed)
         self.column_weights_ = metric.column_weights
         places *= np.sqrt(metric.column_weights)
         self._settle(places)

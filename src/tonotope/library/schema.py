@@ -204,6 +204,17 @@ _MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (map_id, audio_id)
     ) STRICT, WITHOUT ROWID;
     """,
+    # What the user said of two recordings: that they belong together, or do not.
+    """
+    CREATE TABLE feedback (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        audio_id TEXT NOT NULL,
+        other_audio_id TEXT NOT NULL,
+        is_together INTEGER NOT NULL,
+        said_at TEXT NOT NULL,
+        UNIQUE (audio_id, other_audio_id)
+    ) STRICT;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -1,34 +1,56 @@
-"""Weights that a library's plays teach: what was played together belongs together."""
+"""Weights that the user teaches: by what was played together, and by what he says belongs so."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tonotope.errors import InputError
 from tonotope.library.catalogue import Catalogue
+from tonotope.library.feedback import Verdict, verdicts
 from tonotope.session.placed import LEARNED, Placed
 from tonotope.session.plays import together
 
-__all__ = ["learn_from_plays"]
+__all__ = ["learn_from_user"]
+
+Pair = tuple[int, int]
 
 
-def learn_from_plays(catalogue: Catalogue, placed: Placed) -> Placed:
-    """Return the tracks placed anew, nearer where they were played together.
+def learn_from_user(catalogue: Catalogue, placed: Placed) -> Placed:
+    """Return the tracks placed anew, nearer where they belong together.
 
-    See `tonotope.session.plays.together` and `tonotope.discovery.metric_learning`.
+    What was said of a pair counts for more than that it was played. See
+    `tonotope.session.plays.together`, `tonotope.library.feedback` and
+    `tonotope.discovery.metric_learning`.
 
     Raises
     ------
     InputError
-        If no two tracks were played together often enough.
+        If no two tracks were played together often enough, and of none was it said that they
+        belong together.
     LibraryError
         If the library is damaged.
     """
-    pairs = together(catalogue, placed.tracks)
-    if not len(pairs):
+    said = verdicts(catalogue)
+    apart = _pairs_of((one for one in said if not one.is_together), placed.row_of)
+    belonging = _pairs_of((one for one in said if one.is_together), placed.row_of)
+    played = [(a, b) for a, b in together(catalogue, placed.tracks).tolist()]
+    groups = [pair for pair in dict.fromkeys([*belonging, *played]) if pair not in apart]
+    if not groups:
         raise InputError(
             f"cannot use the weights '{LEARNED}': no two tracks of the library were played "
-            "together twice. Keep more plays: tonotope plays import FILE"
+            "together twice, or said to belong together. Keep more plays (tonotope plays import "
+            "FILE), or say so: tonotope feedback together FILE OTHER"
         )
-    placed.space.learn(pairs.tolist())
+    placed.space.learn(groups, apart=list(apart))
     return replace(placed, places=placed.space.places_)
+
+
+def _pairs_of(said: Iterable[Verdict], row_of: Mapping[str, int]) -> dict[Pair, None]:
+    """Return pairs of rows, the lower first; of merged recordings those that stand for them."""
+    pairs: dict[Pair, None] = {}
+    for one in said:
+        a, b = row_of.get(one.audio_id), row_of.get(one.other_audio_id)
+        if a is not None and b is not None and a != b:
+            pairs[min(a, b), max(a, b)] = None
+    return pairs

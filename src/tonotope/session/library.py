@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tonotope.library.plays import ImportSummary
     from tonotope.session.duplicates import Duplicates, MergedTrack
     from tonotope.session.explaining import Explainer
+    from tonotope.session.feedback import TrackVerdict
     from tonotope.session.groups import Groups
     from tonotope.session.maps import LibraryMap
     from tonotope.session.paths import TrackPath
@@ -49,7 +50,7 @@ class Library:
     weights
         How much say each part of a track's description has in what it is near to: the name of
         one of `tonotope.discovery.weights.PRESETS`, or numbers by part; see
-        `tonotope.discovery.weights.weights_of`. ``"learned"``: what the library's plays teach, see
+        `tonotope.discovery.weights.weights_of`. ``"learned"``: what plays and feedback teach, see
         `tonotope.session.learned`.
 
     Raises
@@ -349,6 +350,35 @@ class Library:
         from tonotope.session.duplicates import merged_tracks
 
         return merged_tracks(self._catalogue, self._versions)
+
+    def together(self, names: Sequence[str | os.PathLike[str]]) -> list[TrackVerdict]:
+        """Keep that tracks belong to the first of them; see `session.feedback.say_of`."""
+        return self._say_of(names, is_together=True)
+
+    def apart(self, names: Sequence[str | os.PathLike[str]]) -> list[TrackVerdict]:
+        """Keep that tracks do not belong to the first; see `session.feedback.say_of`."""
+        return self._say_of(names, is_together=False)
+
+    def _say_of(
+        self, names: Sequence[str | os.PathLike[str]], *, is_together: bool
+    ) -> list[TrackVerdict]:
+        from tonotope.session.feedback import say_of
+
+        self._placed = None
+        return say_of(self._catalogue, names, is_together=is_together)
+
+    def feedback(self) -> list[TrackVerdict]:
+        """Return what was said of tracks, here or to a radio, the earliest first."""
+        from tonotope.session.feedback import all_said
+
+        return all_said(self._catalogue)
+
+    def forget_feedback(self, numbers: Sequence[int] | None = None) -> list[TrackVerdict]:
+        """Forget what was said, by its numbers, or all of it; see `session.feedback.forget`."""
+        from tonotope.session.feedback import forget
+
+        self._placed = None
+        return forget(self._catalogue, numbers)
 
     def import_plays(
         self,

@@ -24,7 +24,7 @@ __all__ = ["LEARNED", "Placed", "facts_of", "place_tracks", "similarity_columns"
 Float32Array = NDArray[np.float32]
 
 LEARNED = "learned"
-"""The name of the weights that `tonotope.session.learned` makes of plays."""
+"""The name of the weights that `tonotope.session.learned` makes of plays and feedback."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,9 +118,9 @@ def place_tracks(
         If there is nothing to learn from.
     """
     if weights == LEARNED:
-        from tonotope.session.learned import learn_from_plays
+        from tonotope.session.learned import learn_from_user
 
-        return learn_from_plays(catalogue, place_tracks(catalogue, versions))
+        return learn_from_user(catalogue, place_tracks(catalogue, versions))
     table = catalogue.table(similarity_columns(), versions)
     _refuse_empty(table, catalogue, versions)
     standing = standing_for(catalogue)
