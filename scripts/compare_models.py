@@ -4,9 +4,9 @@ r"""Train every model on one data set with several seeds, and print a table of h
 
     python scripts/compare_models.py --data CACHE --out FOLDER
 
-Needs the extra ``train``. Takes three hours on two cores; interrupted, it goes on (the time of a run
-that was interrupted counts from there). ``docs/training.md``
-has the table of GTZAN's fault-filtered split.
+Needs the extra ``train``. Takes three hours on two cores; interrupted, it goes on (the time of a
+run that was interrupted counts from there). ``docs/training.md`` has the table of GTZAN's
+fault-filtered split.
 """
 
 from __future__ import annotations
