@@ -46,6 +46,20 @@ def test_what_is_added_is_found_and_what_is_fitted_anew_has_no_index() -> None:
     assert space.fit(vectors).index_ is None
 
 
+def test_many_questions_among_very_many_tracks_build_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tonotope.discovery.space._EXACT_TRACKS", 2999)
+    monkeypatch.setattr("tonotope.discovery.space._QUESTIONS_WORTH_AN_INDEX", 100)
+    vectors = library()
+    few, smaller = SimilaritySpace().fit(vectors), SimilaritySpace().fit(vectors[:2999])
+    exact = few.kneighbors(vectors[:99] + 0.1)[1]
+    smaller.kneighbors()
+    assert few.index_ is None
+    assert smaller.index_ is None
+    found = few.kneighbors(vectors[:100] + 0.1)[1]
+    assert few.index_ is not None
+    assert shared(exact, found[:99]) >= 0.95
+
+
 def test_more_than_there_are() -> None:
     places = library(5)
     distances, indices = ApproximateIndex(places).query(places[:1], 8)

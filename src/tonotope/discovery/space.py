@@ -14,6 +14,7 @@ Rankings use distances that are corrected for hubness, see `tonotope.discovery.h
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -37,6 +38,10 @@ _BLOCK_QUERIES = 1024
 _BLOCK_DISTANCES = 1 << 22
 # How many of the Euclidean nearest, for each that is wanted, are ranked anew by a correction.
 _CANDIDATES_PER_NEIGHBOUR = 10
+# Among more than so many tracks, an index is built for so many questions at once: it takes minutes,
+# and exact answers would take longer.
+_EXACT_TRACKS = 500_000
+_QUESTIONS_WORTH_AN_INDEX = 50_000
 
 # Onto how many principal axes a part is projected: these keep its neighbours.
 _AXES: Mapping[str, int] = {
@@ -78,7 +83,8 @@ class SimilaritySpace(Estimator):
     correction_
         The fitted `HubnessCorrection`, or None.
     index_
-        What `build_index` made, or None.
+        What `build_index` made, or None. `kneighbors` calls it by itself where it pays: for 50 000
+        questions or more, among more than half a million tracks, if faiss is installed.
     """
 
     def __init__(
@@ -271,6 +277,8 @@ class SimilaritySpace(Estimator):
             raise ValueError(
                 f"n_neighbors is {n_neighbors}, expected 1 to {n_others}: so many tracks there are."
             )
+        if self._is_index_worth_it(len(queries)):
+            self.build_index()
         distances = np.empty((len(queries), n_neighbors), np.float32)
         indices = np.empty((len(queries), n_neighbors), np.intp)
         find = self._among_all if self.index_ is None else self._among_candidates
@@ -281,6 +289,14 @@ class SimilaritySpace(Estimator):
         return (distances, indices) if return_distance else indices
 
     # Within
+
+    def _is_index_worth_it(self, n_queries: int) -> bool:
+        return (
+            self.index_ is None
+            and len(self.places_) > _EXACT_TRACKS
+            and n_queries >= _QUESTIONS_WORTH_AN_INDEX
+            and find_spec("faiss") is not None
+        )
 
     def _columns(self, n_columns: int) -> dict[str, slice]:
         widths = {"all": n_columns} if self.parts is None else dict(self.parts)
