@@ -152,10 +152,14 @@ def test_a_large_index_is_thinned_and_still_finds(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_chunks_of_the_index_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bound", "size"), [("_CHUNK_ENTRIES", 7), ("_MOST_VOTES", 50)])
+def test_bounds_of_memory_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, bound: str, size: int
+) -> None:
     tracks = [marks_of(k) for k in range(6)] + [noisy(marks_of(k), 0.05) for k in range(6)]
     at_once = candidate_pairs(tracks, 12)
-    monkeypatch.setattr(duplicate_candidates, "_CHUNK_ENTRIES", 7)
+    assert len(at_once) >= 6
+    monkeypatch.setattr(duplicate_candidates, bound, size)
     assert candidate_pairs(tracks, 12) == at_once
 
 

@@ -3,12 +3,13 @@
 An index of all marks, in the order of their values, lets the tracks that have a mark vote for each
 other (Haitsma and Kalker 2002). With n tracks that takes O(n log n) time. Marks that more than 64
 tracks have say nothing; of a large library some of the values are looked at, the same of all
-tracks, so that the index never has more than 17 million entries.
+tracks, so that the index never has more than 17 million entries. Where these give more than 17
+million votes, the pairs are gone through in shares of about so many: a library whose tracks share so
+many marks that there are two million candidates takes 1.7 GB.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["candidate_pairs"]
 _MOST_ENTRIES = 1 << 24
 _MOST_HOLDERS = 64
 _LEAST_VOTES = 2
+_MOST_VOTES = 1 << 24
 _MOST_OFFSETS = 6
 _OFFSET_BITS = 20
 _CHUNK_ENTRIES = 1 << 20
@@ -46,24 +48,31 @@ def candidate_pairs(
         By pair of rows, the smaller first: by how many marks the second is behind the first, the
         most votes first, up to 6 offsets.
     """
-    keys = [_votes(*chunk, n_tracks) for chunk in _chunks(*_index(marks, on_indexed))]
-    places, inverse = np.unique(np.concatenate([[], *keys]).astype(np.int64), return_inverse=True)
-    votes = np.bincount(inverse, minlength=len(places))
-    # Copies may lie between two marks: those of neighbouring offsets are counted together.
-    around = votes.copy()
-    is_next = np.diff(places) == 1
-    around[1:] += votes[:-1] * is_next
-    around[:-1] += votes[1:] * is_next
-    elected = np.flatnonzero(around >= _LEAST_VOTES)
-    elected = elected[np.argsort(-around[elected], kind="stable")]
-    offsets_of: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for place in places[elected].tolist():
-        pair, offset = place >> _OFFSET_BITS, (place & (1 << _OFFSET_BITS) - 1)
-        offset -= 1 << (_OFFSET_BITS - 1)
-        offsets = offsets_of[divmod(pair, n_tracks)]
-        if len(offsets) < _MOST_OFFSETS and all(abs(offset - other) > 1 for other in offsets):
-            offsets.append(offset)
+    index = _telling(*_index(marks, on_indexed))
+    n_shares = 1 + _n_votes(index[0]) // _MOST_VOTES
+    offsets_of: dict[tuple[int, int], list[int]] = {}
+    for share in range(n_shares):
+        votes = [_votes(chunk, n_tracks, share, n_shares) for chunk in _chunks(index)]
+        for place in _elected(np.concatenate([np.zeros(0, np.int64), *votes])).tolist():
+            pair, offset = place >> _OFFSET_BITS, (place & (1 << _OFFSET_BITS) - 1)
+            offset -= 1 << (_OFFSET_BITS - 1)
+            offsets = offsets_of.setdefault(divmod(pair, n_tracks), [])
+            if len(offsets) < _MOST_OFFSETS and all(abs(offset - other) > 1 for other in offsets):
+                offsets.append(offset)
     return dict(sorted(offsets_of.items()))
+
+
+def _elected(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the pairs and offsets that have enough votes, those with the most first."""
+    votes.sort()
+    places, counts = np.unique(votes, return_counts=True)
+    # Copies may lie between two marks: those of neighbouring offsets are counted together.
+    around = counts.copy()
+    is_next = np.diff(places) == 1
+    around[1:] += counts[:-1] * is_next
+    around[:-1] += counts[1:] * is_next
+    elected = np.flatnonzero(around >= _LEAST_VOTES)
+    return places[elected[np.argsort(-around[elected], kind="stable")]]
 
 
 _Entries = tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int32]]
@@ -108,16 +117,29 @@ def _sampled(entries: _Entries, step: int) -> _Entries:
     return values[is_kept], tracks[is_kept], times[is_kept]
 
 
-def _chunks(
+def _telling(
     values: NDArray[np.uint32], tracks: NDArray[np.int32], times: NDArray[np.int32]
-) -> Iterator[_Entries]:
-    """Cut the index between two values, without what one track or too many have."""
-    if not len(values):
-        return
-    borders = np.flatnonzero(np.diff(values)) + 1
-    sizes = np.diff(np.concatenate([[0], borders, [len(values)]]))
+) -> _Entries:
+    """Return an index without the values that one track or too many have."""
+    sizes = _n_holders(values)
     is_telling = np.repeat((sizes > 1) & (sizes <= _MOST_HOLDERS), sizes)
-    values, tracks, times = values[is_telling], tracks[is_telling], times[is_telling]
+    return values[is_telling], tracks[is_telling], times[is_telling]
+
+
+def _n_holders(values: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return how often each value is there, in their order."""
+    borders = np.flatnonzero(np.diff(values)) + 1
+    return np.diff(np.concatenate([[0], borders, [len(values)]])).astype(np.int64)
+
+
+def _n_votes(values: NDArray[np.uint32]) -> int:
+    sizes = _n_holders(values)
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _chunks(index: _Entries) -> Iterator[_Entries]:
+    """Cut an index between two values."""
+    values, tracks, times = index
     start = 0
     while start < len(values):
         stop = min(start + _CHUNK_ENTRIES, len(values))
@@ -126,13 +148,12 @@ def _chunks(
         start = stop
 
 
-def _votes(
-    values: NDArray[np.uint32],
-    tracks: NDArray[np.int32],
-    times: NDArray[np.int32],
-    n_tracks: int,
-) -> NDArray[np.int64]:
-    """Return pair and offset, as one number, of every two entries with one value."""
+def _votes(index: _Entries, n_tracks: int, share: int, n_shares: int) -> NDArray[np.int64]:
+    """Return pair and offset, as one number, of every two entries with one value.
+
+    Of the pairs of one share only.
+    """
+    values, tracks, times = index
     votes = []
     first = np.arange(len(values))
     for step in range(1, _MOST_HOLDERS):
@@ -143,5 +164,6 @@ def _votes(
         # Within one value the index is in the order of the tracks.
         pair = tracks[first].astype(np.int64) * n_tracks + tracks[first + step]
         offset = times[first + step] - times[first] + (1 << (_OFFSET_BITS - 1))
-        votes.append((pair << _OFFSET_BITS) + offset)
+        is_here = slice(None) if n_shares == 1 else pair % n_shares == share
+        votes.append(((pair << _OFFSET_BITS) + offset)[is_here])
     return np.concatenate(votes) if votes else np.zeros(0, np.int64)
