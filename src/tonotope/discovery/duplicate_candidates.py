@@ -4,8 +4,8 @@ An index of all marks, in the order of their values, lets the tracks that have a
 other (Haitsma and Kalker 2002). With n tracks that takes O(n log n) time. Marks that more than 64
 tracks have say nothing; of a large library some of the values are looked at, the same of all
 tracks, so that the index never has more than 17 million entries. Where these give more than 17
-million votes, the pairs are gone through in shares of about so many: a library whose tracks share so
-many marks that there are two million candidates takes 1.7 GB.
+million votes, the pairs are gone through in shares of about so many: 1.7 GB for tracks that have so
+much in common that there are two million candidates.
 """
 
 from __future__ import annotations
