@@ -26,12 +26,12 @@ from support.processes import starting
 from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
 from tonotope.extraction import extract_frames, extract_table, parse_set
-from tonotope.extraction.files import locked_file
 from tonotope.extraction.formats import OtherTableError, Row, format_of
 from tonotope.extraction.journal import Journal
 from tonotope.extraction.run import FailedFile, check_paths
 from tonotope.features import DESCRIPTORS, FAMILY_VERSIONS, Descriptors, analyze
 from tonotope.features.tables import table_columns, table_features, table_row
+from tonotope.files import locked_file
 
 Run = Callable[..., CompletedProcess[str]]
 Start = Callable[..., Popen[str]]
@@ -731,7 +731,7 @@ def test_a_description_that_is_written_in_parts(
             self.n_bytes_left -= 100
             return super().write(content[:100])
 
-    monkeypatch.setattr("tonotope.extraction.files.FileIO", Slow)
+    monkeypatch.setattr("tonotope.files.FileIO", Slow)
     assert extract_frames([music / "a.wav"], tmp_path / "whole", ["rms"]).computed == 1
     description = (tmp_path / "whole" / "frames.json").read_bytes()
     assert list(json.loads(description)["descriptors"]) == ["rms"]

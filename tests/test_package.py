@@ -19,7 +19,7 @@ SOURCE = ROOT / "src" / "tonotope"
 
 # From top to bottom: a room imports only from rooms above it.
 ROOMS = (
-    "errors", "audio", "features", "models", "analysis", "discovery", "library", "session",
+    "errors", "files", "audio", "features", "models", "analysis", "discovery", "library", "session",
     "explore", "extraction", "demo", "training", "cli",
 )  # fmt: skip
 

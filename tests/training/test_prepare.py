@@ -22,9 +22,9 @@ from support.libraries import retag, sound, write
 from support.processes import starting
 from tonotope.audio import decode, identify
 from tonotope.errors import InputError, PathError
-from tonotope.extraction.files import write_all
 from tonotope.features.mel import mel_power
 from tonotope.features.stft import stft_power
+from tonotope.files import write_all
 from tonotope.library.workers import Outcome, WorkerPool
 from tonotope.models.frontend import N_COLUMNS, WINDOW_FRAMES, gtzan_mel
 from tonotope.models.representations import GtzanMel

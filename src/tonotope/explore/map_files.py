@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tonotope.errors import InputError, PathError
 from tonotope.explore.map_page import map_page
 from tonotope.explore.map_picture import map_picture
 from tonotope.explore.map_table import map_table
+from tonotope.files import write_whole
 from tonotope.session.maps import LibraryMap
 
 __all__ = ["check_map_path", "write_map_file"]
@@ -64,12 +64,8 @@ def write_map_file(drawn: LibraryMap, path: Path) -> None:
         As `check_map_path`; if Matplotlib is missing; if the file cannot be written.
     """
     content = _RENDERERS[check_map_path(path).suffix.lower()](drawn)
-    target = path.resolve()  # of a link, what it points at is written
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".map-") as folder:
-            whole = Path(folder) / "map"
-            whole.write_bytes(content)
-            whole.replace(target)
+        write_whole(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
 

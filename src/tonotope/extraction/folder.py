@@ -15,13 +15,13 @@ import numpy as np
 
 from tonotope.audio import AudioIdentity
 from tonotope.errors import InputError, PathError
-from tonotope.extraction.files import cannot_write, locked_file, write_all
 from tonotope.extraction.formats import is_table_name
 from tonotope.extraction.run import ExtractionSummary, FileRun, OnProgress, check_paths
 from tonotope.extraction.sets import frame_features, version_of
 from tonotope.extraction.worker import FrameFile, OutOfSpace, Written, write_frames
 from tonotope.features import DESCRIPTORS
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ
+from tonotope.files import cannot_write, locked_file, write_all
 from tonotope.library.workers import MEMORY_BYTES
 
 __all__ = ["extract_frames"]

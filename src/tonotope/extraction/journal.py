@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from tonotope.errors import PathError
-from tonotope.extraction.files import cannot_write, locked_file, write_all
 from tonotope.extraction.formats import OWN_COLUMNS, Row, parse_numbers, spell_numbers
+from tonotope.files import cannot_write, locked_file, write_all
 
 __all__ = ["Journal", "journal_of"]
 

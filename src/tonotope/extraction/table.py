@@ -10,13 +10,13 @@ from typing import Any
 
 from tonotope.audio import AudioIdentity
 from tonotope.errors import PathError
-from tonotope.extraction.files import cannot_write, refuse_special, replacing
 from tonotope.extraction.formats import Format, OtherTableError, Row, format_of
 from tonotope.extraction.journal import Journal
 from tonotope.extraction.run import ExtractionSummary, FileRun, OnProgress, check_paths
 from tonotope.extraction.sets import row_features, version_of
 from tonotope.extraction.worker import Described, describe
 from tonotope.features.tables import table_columns
+from tonotope.files import cannot_write, refuse_special, replacing
 
 __all__ = ["extract_table"]
 

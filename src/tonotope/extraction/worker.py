@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonotope.audio import AudioInfo, decode
-from tonotope.extraction.files import replacing
 from tonotope.extraction.formats import spell_path
 from tonotope.features import Descriptors
 from tonotope.features.stft import HOP_LENGTH, SAMPLE_RATE_HZ, Float32Array
 from tonotope.features.stream import DescriptorStream
 from tonotope.features.tables import table_features, table_row
+from tonotope.files import replacing
 from tonotope.library.workers import Failure
 
 __all__ = ["Described", "FrameFile", "OutOfSpace", "Written", "describe", "write_frames"]

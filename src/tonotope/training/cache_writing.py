@@ -26,7 +26,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from tonotope.errors import PathError
-from tonotope.extraction.files import cannot_write, locked_file, replacing, write_all
+from tonotope.files import cannot_write, locked_file, replacing, write_all
 from tonotope.models.frontend import N_COLUMNS
 from tonotope.training.cache import CLIPS_FILE, MEL_FILE, N_BANDS
 from tonotope.training.clip_rows import ClipRows

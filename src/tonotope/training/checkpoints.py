@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tonotope.errors import PathError
+from tonotope.files import replacing
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -52,15 +52,10 @@ def save_checkpoint(folder: Path, content: dict[str, Any]) -> None:
         If it cannot be written.
     """
     path = folder / CHECKPOINT_FILE
-    unfinished = path.with_suffix(".new")
     try:
-        with unfinished.open("wb") as file:
-            torch.save({"version": _VERSION, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with replacing(path, path.with_suffix(".new")) as unfinished:
+            torch.save({"version": _VERSION, **content}, unfinished)
     except (OSError, RuntimeError) as error:
-        unfinished.unlink(missing_ok=True)
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise PathError(
             f"cannot write checkpoint '{path}': {reason}. What was there before is still there: "

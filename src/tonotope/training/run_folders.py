@@ -11,7 +11,7 @@ from typing import Any
 import platformdirs
 
 from tonotope.errors import InputError, PathError
-from tonotope.extraction.files import replacing
+from tonotope.files import replacing
 
 __all__ = [
     "CONFIG_FILE",

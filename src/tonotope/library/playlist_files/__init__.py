@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tonotope.errors import InputError, PathError
+from tonotope.files import write_whole
 from tonotope.library.catalogue import Track
 from tonotope.library.playlist_files.entries import Entries
+from tonotope.library.playlist_files.existing import refuse_other_files
 from tonotope.library.playlist_files.m3u import M3U
 from tonotope.library.playlist_files.pls import PLS
-from tonotope.library.playlist_files.replacing import refuse_other_files, write_whole
 from tonotope.library.playlist_files.xspf import JSPF, XSPF
 
 __all__ = ["check_playlist_name", "write_playlist"]

@@ -13,8 +13,8 @@ import numpy as np
 
 from tonotope.audio import SAMPLE_RATE_HZ, decode
 from tonotope.errors import InputError
-from tonotope.extraction.files import cannot_write, refuse_special, replacing
 from tonotope.features.stft import Float32Array
+from tonotope.files import cannot_write, refuse_special, replacing
 from tonotope.training.augment.audio import AUDIO
 from tonotope.training.augment.mixed_sound import hear_mixup
 from tonotope.training.augment.picture import draw_before_and_after

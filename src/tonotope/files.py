@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from secrets import token_hex
 
 from tonotope.errors import PathError
 
-__all__ = ["cannot_write", "locked_file", "refuse_special", "replacing", "write_all"]
+__all__ = ["cannot_write", "locked_file", "refuse_special", "replacing", "write_all", "write_whole"]
 
 
 def cannot_write(name: str | os.PathLike[str], error: OSError) -> PathError:
@@ -99,6 +100,25 @@ def replacing(target: Path, unfinished: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or as it was before.
+
+    Parameters
+    ----------
+    target
+        Of a link, what it points at is written.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    target = Path(os.path.realpath(target))
+    # The target's name may be as long as names can be, and others may be writing it, too.
+    with replacing(target, target.with_name(f".{token_hex(4)}.new")) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _sync(path: Path) -> None:
