@@ -406,7 +406,7 @@ def test_libraries_of_nothing_and_of_one_track(tmp_path: Path, tonotope) -> None
     write_sound(music / "one.flac", tune(1, seconds=20))
     with Library(library) as opened:
         opened.scan([music])
-    assert tonotope("duplicates", "--library", library).stdout == "No groups among 1 tracks.\n"
+    assert tonotope("duplicates", "--library", library).stdout == "No groups among 1 track.\n"
     alter(library, "DELETE FROM fingerprints")
     assert tonotope("duplicates", "--library", library).stdout == (
         "Nothing to compare yet: scan again.\n"

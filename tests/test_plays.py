@@ -232,8 +232,8 @@ def test_importing_listing_and_forgetting(
     assert run(["plays", "summary", *where]) == 0
     assert capsys.readouterr().out == (
         "me: 2 plays and 0 skips of 2 songs by 2 artists, 2014-07-31 to 2014-07-31\n"
-        "2 of 2 songs are in the library\n"
-        f"2 of its {N_TRACKS} tracks were played\n"
+        "2 of 2 songs in the library\n"
+        f"2 of its {N_TRACKS} tracks played\n"
     )
     assert run(["recommend", "--n", "1", *where]) == 0
     assert capsys.readouterr().out.startswith("For me, by likeness to what was played (plays of")

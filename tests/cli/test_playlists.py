@@ -45,25 +45,25 @@ def library(tonotope: Run, music: Path) -> Path:
      (" 120 - 130 ", Range(120, 130)), ("-16..-9", Range(-16, -9)), ("-16..", Range(-16))],
 )  # fmt: skip
 def test_ranges(text: str, found: Range) -> None:
-    assert parse_range("--x", text) == found
+    assert parse_range("--x", text, example="1-2") == found
 
 
 @pytest.mark.parametrize("text", ["", "-", "..", "a-b", "9-5", "1-2-3", "nan", "1..x", "1e3-"])
 def test_no_ranges(text: str) -> None:
-    with pytest.raises(InputError, match=r"--x is '.*'\. Name a range"):
-        parse_range("--x", text)
+    with pytest.raises(InputError, match=r"--x is '.*'\. Name a range, the lower end first: 1-2$"):
+        parse_range("--x", text, example="1-2")
 
 
 def test_a_loudness_alone_might_mean_two_things() -> None:
-    with pytest.raises(InputError, match=r"Name a range, the lower end first: -16\.\.-9"):
-        parse_range("--loudness", "-14", may_be_negative=True)
+    with pytest.raises(InputError, match=r"Name a range, the lower end first: -16\.\.-9$"):
+        parse_range("--loudness", "-14", example="-16..-9", may_be_negative=True)
 
 
 def test_minutes() -> None:
     for text, found in (("2:30-5", Range(150, 300)), ("-4", Range(None, 240)), ("1.5-", Range(90))):
-        assert parse_range("--duration", text, parse=parse_minutes) == found
+        assert parse_range("--duration", text, example="", parse=parse_minutes) == found
     with pytest.raises(InputError):
-        parse_range("--duration", "2:75-5", parse=parse_minutes)
+        parse_range("--duration", "2:75-5", example="", parse=parse_minutes)
 
 
 # Commands
@@ -155,7 +155,7 @@ def test_radio_ends_with_its_input_and_with_the_library(
     assert (len(ended.stdout.splitlines()), ended.stderr, ended.returncode) == (2, "", 0)
     over = tonotope(*words, input="next\n" * 20)
     assert len(over.stdout.splitlines()) == 8
-    assert (over.stderr, over.returncode) == ("tonotope: all 8 tracks have been played.\n", 0)
+    assert (over.stderr, over.returncode) == ("tonotope: nothing is left: 8 tracks played.\n", 0)
 
 
 def test_radio_answers_at_once(music: Path, library: Path) -> None:
@@ -200,4 +200,4 @@ def test_radio_of_a_reader_that_has_had_enough(music: Path, library: Path) -> No
     )
     assert len(done.stdout.splitlines()) == 2
     # It may have come to its end before the reader did.
-    assert done.stderr in ("", "tonotope: all 8 tracks have been played.\n")
+    assert done.stderr in ("", "tonotope: nothing is left: 8 tracks played.\n")

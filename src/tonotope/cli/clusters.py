@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import print_json, say, track_document
+from tonotope.cli.output import counted, print_json, say, track_document
 from tonotope.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,7 +126,10 @@ def _finite(number: float) -> float | None:
 
 def _print(found: Groups) -> None:
     n_tracks = sum(len(group.tracks) for group in found.groups) + len(found.apart)
-    say(f"{len(found.groups)} groups of {n_tracks} tracks, by {found.method}, space {found.space}")
+    say(
+        f"{counted(len(found.groups), 'group')} of {counted(n_tracks, 'track')}, "
+        f"by {found.method}, space {found.space}"
+    )
     if found.made_because is not None:
         say(f"Made now: {found.made_because}.")
     elif found.n_joined:
@@ -141,7 +144,7 @@ def _print(found: Groups) -> None:
         _print_group(group)
     if found.apart:
         say("")
-        say(f"in no group: {len(found.apart)} tracks")
+        say(f"in no group: {counted(len(found.apart), 'track')}")
         _print_names([track.name for track in found.apart[:5]])
     if found.agreement is not None:
         say("")

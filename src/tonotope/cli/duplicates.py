@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption
-from tonotope.cli.output import duration, print_json, say, track_document
+from tonotope.cli.output import counted, duration, print_json, say, track_document
 from tonotope.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,11 +172,11 @@ def _print(found: Duplicates) -> None:
         return
     n_alike = len(found.groups)
     say(
-        f"{n_alike or 'No'} group{'s' * (n_alike != 1)} among {found.n_tracks} tracks."
+        f"{n_alike or 'No'} group{'s' * (n_alike != 1)} among {counted(found.n_tracks, 'track')}."
         + " To merge: tonotope duplicates --merge KEPT OTHER" * bool(n_alike)
     )
     if found.n_out_of_date:
-        say(f"{found.n_out_of_date} tracks may be missing: scan again.")
+        say(f"{counted(found.n_out_of_date, 'track')} may be missing: scan again.")
 
 
 def _joining(group: DuplicateGroup) -> list[DuplicatePair]:

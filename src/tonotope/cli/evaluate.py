@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, WholeNumber
-from tonotope.cli.output import complain, print_json, say
+from tonotope.cli.output import complain, counted, print_json, say
 
 __all__ = ["evaluate"]
 
@@ -87,7 +87,7 @@ def evaluate(
 
 def _print(document: dict[str, Any]) -> None:
     say(f"{document['model']} on {document['data']}")
-    say(f"{document['protocol']}, part {document['part']}: {document['n']} clips")
+    say(f"{document['protocol']}, part {document['part']}: {counted(document['n'], 'clip')}")
     for name, key in (
         ("accuracy", "accuracy"),
         ("balanced accuracy", "balanced_accuracy"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
-from tonotope.cli.output import print_json, say
+from tonotope.cli.output import counted, print_json, say
 from tonotope.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def forget(
     if json:
         print_json({"forgotten": [_document(one) for one in gone]})
     else:
-        say(f"Forgot {len(gone)} verdict{'s' * (len(gone) != 1)}.")
+        say(f"Forgot {counted(len(gone), 'verdict')}.")
 
 
 def _print(said: Sequence[TrackVerdict], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
-from tonotope.cli.output import complain, print_json, say
+from tonotope.cli.output import complain, counted, print_json, say
 from tonotope.errors import InputError
 
 __all__ = ["judge"]
@@ -117,11 +117,11 @@ def _of_data(
 def _print(document: dict[str, Any]) -> None:
     if "data" in document:
         say(f"{document['model']} on {document['data']}")
-        say(f"{document['protocol']}, part {document['part']}: {document['n']} tracks")
+        say(f"{document['protocol']}, part {document['part']}: {counted(document['n'], 'track')}")
     else:
-        say(f"{document['library']}: {document['n']} tracks")
+        say(f"{document['library']}: {counted(document['n'], 'track')}")
     known = (
-        f"{labels['n']} {name}{'s' * (labels['n'] != 1)} (of {labels['n_tracks']} tracks)"
+        f"{counted(labels['n'], name)} (of {labels['n_tracks']} tracks)"
         for name, labels in document["labels"].items()
     )
     say(f"known: {', '.join(known)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tonotope.library.catalogue import Track
 
-__all__ = ["complain", "duration", "print_json", "printable", "say", "track_document"]
+__all__ = ["complain", "counted", "duration", "print_json", "printable", "say", "track_document"]
 
 
 def printable(text: str) -> str:
@@ -43,6 +43,11 @@ def print_json(document: Any) -> None:
     """Print one JSON document."""
     # Escaped ASCII: a path that is not UTF-8 survives as the surrogates that Python reads it by.
     print(json.dumps(document, indent=2))
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with what it counts: ``1 track``, ``2 tracks``."""
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def duration(seconds: float) -> str:

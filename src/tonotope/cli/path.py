@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
-from tonotope.cli.output import complain, duration, print_json, say, track_document
+from tonotope.cli.output import complain, counted, duration, print_json, say, track_document
 from tonotope.cli.playlist import report_left_out
 
 __all__ = ["path"]
@@ -63,4 +63,7 @@ def path(
         distance = "      " if step is None else f"{step:6.2f}"
         say(f"{distance}  {track.name}  ({duration(track.duration_s)})")
     longest = max(found.steps)
-    say(f"{len(found.tracks)} tracks; the longest step is {longest:.2f}, the jump {found.jump:.2f}")
+    say(
+        f"{counted(len(found.tracks), 'track')}; "
+        f"the longest step is {longest:.2f}, the jump {found.jump:.2f}"
+    )

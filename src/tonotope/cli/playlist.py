@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
-from tonotope.cli.output import complain, duration, print_json, say, track_document
+from tonotope.cli.output import complain, counted, duration, print_json, say, track_document
 from tonotope.cli.ranges import RangeOption, parse_minutes, parse_range
 from tonotope.errors import InputError
 
@@ -103,11 +103,15 @@ def playlist(
         unlike=unlike or (),
         mood=mood,
         filters=TrackFilters(
-            years=parse_range("--year", year),
+            years=parse_range("--year", year, example="1990-1999, 1990- or -1999"),
             genres=tuple(genre or ()),
-            tempo_bpm=parse_range("--tempo", tempo),
-            duration_s=parse_range("--duration", duration_, parse=parse_minutes),
-            loudness_lufs=parse_range("--loudness", loudness, may_be_negative=True),
+            tempo_bpm=parse_range("--tempo", tempo, example="120-130, 120- or -130"),
+            duration_s=parse_range(
+                "--duration", duration_, example="2:30-5, 2:30- or -5", parse=parse_minutes
+            ),
+            loudness_lufs=parse_range(
+                "--loudness", loudness, example="-16..-9, -16.. or ..-9", may_be_negative=True
+            ),
         ),
         artist_gap=artist_gap,
         album_gap=album_gap,
@@ -136,7 +140,7 @@ def playlist(
         return
     for number, track in enumerate(tracks, start=1):
         say(f"{number:3d}  {track.name}  ({duration(track.duration_s)})")
-    say(f"{len(tracks)} tracks, {duration(length_s)}, written to {out}")
+    say(f"{counted(len(tracks), 'track')}, {duration(length_s)}, written to {out}")
 
 
 def report_left_out(out: Path, tracks: Sequence[Track]) -> None:

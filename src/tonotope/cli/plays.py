@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
-from tonotope.cli.output import complain, print_json, say
+from tonotope.cli.output import complain, counted, print_json, say
 from tonotope.errors import TonotopeError
 
 if TYPE_CHECKING:
@@ -95,7 +95,10 @@ def list_(*, library: LibraryOption = None, json: JsonOption = False) -> None:
         print_json([asdict(found) for found in imports])
         return
     for found in imports:
-        say(f"{found.import_id:4d}  {found.imported_at[:10]}  {found.plays} plays  {found.path}")
+        say(
+            f"{found.import_id:4d}  {found.imported_at[:10]}  {counted(found.plays, 'play')}  "
+            f"{found.path}"
+        )
     if not imports:
         say("no plays yet. Import some: tonotope plays import FILE")
 
@@ -117,14 +120,15 @@ def summary(*, library: LibraryOption = None, json: JsonOption = False) -> None:
         if listener.first_at is not None and listener.last_at is not None:
             dates = f"{listener.first_at[:10]} to {listener.last_at[:10]}"
         say(
-            f"{listener.name}: {listener.plays} plays and {listener.skips} skips of "
-            f"{listener.songs} songs by {listener.artists} artists, {dates}"
+            f"{listener.name}: {counted(listener.plays, 'play')} and "
+            f"{counted(listener.skips, 'skip')} of {counted(listener.songs, 'song')} by "
+            f"{counted(listener.artists, 'artist')}, {dates}"
         )
     if not found.listeners:
         say("no plays yet. Import some: tonotope plays import FILE")
         return
-    say(f"{found.songs_in_library} of {found.songs} songs are in the library")
-    say(f"{found.tracks_played} of its {found.tracks} tracks were played")
+    say(f"{found.songs_in_library} of {counted(found.songs, 'song')} in the library")
+    say(f"{found.tracks_played} of its {counted(found.tracks, 'track')} played")
 
 
 @plays.command(help_epilogue="Examples:\n\n  tonotope plays list\n  tonotope plays forget 3")
@@ -145,7 +149,7 @@ def forget(
     if json:
         print_json({"forgotten": number, "plays": n_gone})
     else:
-        say(f"forgot import {number}: {n_gone} plays")
+        say(f"forgot import {number}: {counted(n_gone, 'play')}")
 
 
 def _catalogue(library: Path | None) -> Catalogue:
@@ -161,8 +165,8 @@ def _print_import(done: ImportSummary) -> None:
     skipped = f"; {done.skipped} were skipped within 30 s" if done.skipped else ""
     say(f"{done.path} ({done.format}): {done.entries} entries: {', '.join(parts)}{skipped}")
     say(
-        f"  {done.songs} songs, {done.songs_in_library} of them in the library; "
-        f"{done.artists} artists, {done.artists_unknown} of them not"
+        f"  {counted(done.songs, 'song')}, {done.songs_in_library} of them in the library; "
+        f"{counted(done.artists, 'artist')}, {done.artists_unknown} of them not"
     )
     for line, reason in done.problems:
         say(f"  line {line}: {reason}")

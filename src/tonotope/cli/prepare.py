@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
-from tonotope.cli.output import complain, print_json, printable, say
+from tonotope.cli.output import complain, counted, print_json, printable, say
 
 if TYPE_CHECKING:
     from tonotope.library.summary import ScanProgress
@@ -97,7 +97,7 @@ def prepare(
 
 def _print(summary: PrepareSummary) -> None:
     say(
-        f"{summary.clips} clips of {summary.dataset} ({summary.computed} computed, "
+        f"{counted(summary.clips, 'clip')} of {summary.dataset} ({summary.computed} computed, "
         f"{summary.kept} kept), {summary.rows} rows, written to {summary.out}; "
         + f"{summary.failed} failed; " * bool(summary.failed)
         + f"{summary.seconds:.1f} s"

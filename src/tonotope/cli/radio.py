@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WeightsOption, WholeNumber, weights_in
-from tonotope.cli.output import complain, duration, printable, track_document
+from tonotope.cli.output import complain, counted, duration, printable, track_document
 
 if TYPE_CHECKING:
     from tonotope.library.catalogue import Track
@@ -67,7 +67,7 @@ def radio(
         elif word in ("", "next", "skip"):
             track = playing.skip() if word == "skip" else playing.next()
             if track is None:
-                complain(f"all {playing.n_played} tracks have been played.")
+                complain(f"nothing is left: {counted(playing.n_played, 'track')} played.")
                 return
             _print(track, playing.n_played, as_json=json)
         else:

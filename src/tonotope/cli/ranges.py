@@ -26,10 +26,24 @@ def parse_range(
     option: str,
     text: str | None,
     *,
+    example: str,
     parse: Callable[[str], float] | None = None,
     may_be_negative: bool = False,
 ) -> Range | None:
     """Return the range that somebody typed; None where they did not.
+
+    Parameters
+    ----------
+    option
+        Its name, for the message.
+    text
+        As it was typed.
+    example
+        How to type it, for the message.
+    parse
+        Reads an end; by default a number.
+    may_be_negative
+        Whether ends are parted by two dots, as a dash is part of a number.
 
     Raises
     ------
@@ -46,10 +60,7 @@ def parse_range(
     except ValueError:
         low = high = None
     if (low is None and high is None) or (low is not None and high is not None and low > high):
-        raise InputError(
-            f"{option} is '{text}'. Name a range, the lower end first: "
-            + ("-16..-9, -16.. or ..-9" if may_be_negative else "5-7, 5- or -7")
-        )
+        raise InputError(f"{option} is '{text}'. Name a range, the lower end first: {example}")
     return Range(low, high)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tonotope.cli.options import JsonOption, LibraryOption, WholeNumber
-from tonotope.cli.output import complain, print_json, say
+from tonotope.cli.output import complain, counted, print_json, say
 
 if TYPE_CHECKING:
     from tonotope.library.summary import ScanProgress, ScanSummary
@@ -82,6 +82,6 @@ def _print(summary: ScanSummary) -> None:
     parts = [f"{n} {what}" for what, n in counts.items() if n]
     if summary.damaged:
         parts.append(f"{summary.damaged} damaged but heard")
-    say(f"{summary.files} files: {', '.join(parts) or 'none'}; {summary.seconds:.1f} s")
+    say(f"{counted(summary.files, 'file')}: {', '.join(parts) or 'none'}; {summary.seconds:.1f} s")
     if summary.failed:
         say("Why files failed: tonotope failures")

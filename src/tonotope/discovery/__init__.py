@@ -7,8 +7,7 @@ unknown here.
 from __future__ import annotations
 
 from tonotope.discovery.neighbours import Neighbour, nearest
-from tonotope.discovery.playlists import compose_playlist
 from tonotope.discovery.recordings import TrackFacts
 from tonotope.discovery.space import SimilaritySpace
 
-__all__ = ["Neighbour", "SimilaritySpace", "TrackFacts", "compose_playlist", "nearest"]
+__all__ = ["Neighbour", "SimilaritySpace", "TrackFacts", "nearest"]

@@ -38,10 +38,10 @@ _BLOCK_QUERIES = 1024
 _BLOCK_DISTANCES = 1 << 22
 # How many of the Euclidean nearest, for each that is wanted, are ranked anew by a correction.
 _CANDIDATES_PER_NEIGHBOUR = 10
-# Among more than so many tracks, an index is built for so many questions at once: it takes minutes,
+# Among more than so many tracks, an index is built for so many questions at once: it takes seconds,
 # and exact answers would take longer.
 _EXACT_TRACKS = 500_000
-_QUESTIONS_WORTH_AN_INDEX = 50_000
+_QUESTIONS_WORTH_AN_INDEX = 500
 
 # Onto how many principal axes a part is projected: these keep its neighbours.
 _AXES: Mapping[str, int] = {
@@ -83,8 +83,8 @@ class SimilaritySpace(Estimator):
     correction_
         The fitted `HubnessCorrection`, or None.
     index_
-        What `build_index` made, or None. `kneighbors` calls it by itself where it pays: for 50 000
-        questions or more, among more than half a million tracks, if faiss is installed.
+        What `build_index` made, or None. `kneighbors` calls it by itself where it pays: for 500
+        questions or more among more than half a million tracks, if faiss is installed.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class SimilaritySpace(Estimator):
         from tonotope.discovery.approximate import ApproximateIndex
 
         self._refuse_unfitted()
-        self.index_ = ApproximateIndex(self.places_)
+        self.index_ = ApproximateIndex(self.places_, self.seed)
         return self
 
     # Asking

@@ -68,9 +68,9 @@ def path_between(
     path = find_path(named.places, facts, first, last, n)
     notes = []
     if len(path.rows) < n:
-        found = f"{len(path.rows)} tracks" if len(path.rows) > 2 else "the jump alone"
+        longest = f"one of {len(path.rows)}" if len(path.rows) > 2 else "the jump alone"
         notes.append(
-            f"no way of {n} tracks has only steps shorter than the jump: {found}, as "
-            f"{path.n_between} of {len(placed.tracks)} tracks lie between the two."
+            f"no way of {n} tracks has only steps shorter than the jump; the longest is {longest}. "
+            f"Of the library's tracks ({len(placed.tracks)}), {path.n_between} lie between the two."
         )
     return TrackPath([named.tracks[row] for row in path.rows], path.steps, path.jump, notes)

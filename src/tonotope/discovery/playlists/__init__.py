@@ -7,7 +7,6 @@ from tonotope.discovery.playlists.choice import (
     Length,
     Spacing,
     choose_tracks,
-    compose_playlist,
     typical_distance,
 )
 from tonotope.discovery.playlists.spacing import Rule, SpacedOrder, n_broken, space_out
@@ -19,7 +18,6 @@ __all__ = [
     "SpacedOrder",
     "Spacing",
     "choose_tracks",
-    "compose_playlist",
     "n_broken",
     "space_out",
     "typical_distance",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tonotope.discovery.distances import distances_to
 from tonotope.discovery.recordings import ChosenTracks, TrackFacts
 
-__all__ = ["Chosen", "Length", "Spacing", "choose_tracks", "compose_playlist", "typical_distance"]
+__all__ = ["Chosen", "Length", "Spacing", "choose_tracks", "typical_distance"]
 
 # Among how many of the cheapest tracks, at least, diversity may choose.
 _POOL = 1000
@@ -122,46 +122,6 @@ def choose_tracks(
         tracks, or ten times the length if that is more, as long as these will do.
     """
     return _Choice(places, facts, costs, length, spacing or Spacing(), diversity).run(seeds)
-
-
-def compose_playlist(
-    places: NDArray[np.float32],
-    facts: Sequence[TrackFacts],
-    seeds: Sequence[int],
-    *,
-    n: int | None = None,
-    duration_s: float | None = None,
-) -> list[int]:
-    """Return a playlist of the seeds and of what is nearest to them.
-
-    A track is as near as it is to its nearest seed. No recording comes twice, and no two tracks
-    of one artist stand next to each other where that can be avoided. The first seed comes first;
-    the others follow it as early as that allows.
-
-    Parameters
-    ----------
-    places
-        The library in its similarity space, shape (n_tracks, n_columns).
-    facts
-        Of each track in `places`.
-    seeds
-        Rows to begin with, at least one.
-    n
-        How many tracks, seeds included.
-    duration_s
-        Or how long, seeds included; longer only where the seeds are. One of the two is needed.
-
-    Returns
-    -------
-    list of int
-        Rows, in the order of playing.
-    """
-    from tonotope.discovery.playlists.spacing import spread_artists
-
-    length = Length(n, duration_s)
-    costs = np.min([distances_to(places, places[seed]) for seed in seeds], axis=0)
-    rows = choose_tracks(places, facts, seeds, costs, length).rows
-    return [rows[k] for k in spread_artists([facts[row].artist for row in rows])]
 
 
 class _Choice:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import product
 
-__all__ = ["Rule", "SpacedOrder", "n_broken", "space_out", "spread_artists"]
+__all__ = ["Rule", "SpacedOrder", "n_broken", "space_out"]
 
 # How many tracks the search may look ahead over, all its steps together: some seconds.
 _SEARCH_BUDGET = 500_000
@@ -78,14 +78,6 @@ def space_out(rules: Sequence[Rule], *, keep_first: bool = True) -> SpacedOrder:
     # Where no key comes twice, every gap is kept.
     kept = (rule.gap if gap >= n - 1 else gap for rule, gap in zip(rules, gaps, strict=True))
     return SpacedOrder(order or [], tuple(kept))
-
-
-def spread_artists(artists: Sequence[str | None]) -> list[int]:
-    """Return an order in which no artist follows himself, if there is one.
-
-    The first stays first, and the others keep their order as far as that is possible.
-    """
-    return space_out([Rule(artists, 1)]).order if artists else []
 
 
 def n_broken(rules: Sequence[Rule], order: Sequence[int]) -> int:
