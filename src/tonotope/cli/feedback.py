@@ -87,7 +87,7 @@ def list_(*, library: LibraryOption = None, json: JsonOption = False) -> None:
     "  tonotope feedback forget --all"
 )
 def forget(
-    numbers: Annotated[tuple[WholeNumber, ...], Parameter(negative="")] = (),
+    numbers: Annotated[tuple[WholeNumber, ...], Parameter(negative="", show_default=False)] = (),
     /,
     *,
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
