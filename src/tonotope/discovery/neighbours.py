@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tonotope.discovery.distances import distances_to
 from tonotope.discovery.recordings import ChosenTracks, TrackFacts, same_recording
 
-__all__ = ["Neighbour", "nearest"]
+__all__ = ["Neighbour", "nearest", "take_in_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +64,61 @@ def nearest(
     if distances is None:
         distances = apart
     excluded = set(exclude)
-    found: list[Neighbour] = []
+    others = (
+        row
+        for row in np.lexsort((apart, distances)).tolist()
+        if row not in excluded and not same_recording(float(apart[row]), facts[row], query_facts)
+    )
+    rows = take_in_order(
+        others, places, facts, n=n, max_per_artist=max_per_artist, max_per_album=max_per_album
+    )
+    return [Neighbour(row, float(distances[row])) for row in rows]
+
+
+def take_in_order(
+    rows: Iterable[int],
+    places: NDArray[np.float32],
+    facts: Sequence[TrackFacts],
+    *,
+    n: int,
+    max_per_artist: int | None = None,
+    max_per_album: int | None = None,
+) -> list[int]:
+    """Return the first rows that make a list worth reading.
+
+    Parameters
+    ----------
+    rows
+        The best first; no more of them are looked at than needed.
+    places
+        The library in its similarity space, shape (n_tracks, n_columns).
+    facts
+        Of each track in `places`.
+    n
+        How many to return, at most.
+    max_per_artist, max_per_album
+        How many may share an artist or an album; None for any number. Whose artist is unknown
+        shares none. No recording comes twice.
+    """
+    taken: list[int] = []
     chosen = ChosenTracks(places, facts)
     artists: Counter[Hashable | None] = Counter()
     albums: Counter[Hashable | None] = Counter()
-    for index in np.lexsort((apart, distances)).tolist():
-        if len(found) == n:
+    for row in rows:
+        if len(taken) == n:
             break
-        track = facts[index]
-        if index in excluded or same_recording(float(apart[index]), track, query_facts):
-            continue
+        track = facts[row]
         if _is_full(artists, track.artist, max_per_artist):
             continue
         if _is_full(albums, track.album, max_per_album):
             continue
-        if chosen.hold_copy_of(index):
+        if chosen.hold_copy_of(row):
             continue
-        chosen.add(index)
-        found.append(Neighbour(index, float(distances[index])))
+        chosen.add(row)
+        taken.append(row)
         artists[track.artist] += 1
         albums[track.album] += 1
-    return found
+    return taken
 
 
 def _is_full(counts: Counter[Hashable | None], key: Hashable | None, most: int | None) -> bool:

@@ -6,7 +6,6 @@ has its plays from the beginning.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tonotope.discovery.recordings import ChosenTracks
+from tonotope.discovery.neighbours import take_in_order
 from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue, Track
 from tonotope.library.play_counts import (
@@ -379,17 +378,9 @@ def _by_both(
 def _best(
     placed: Placed, rows: IndexArray, scores: NDArray[np.float64], n: int
 ) -> list[Recommendation]:
-    chosen = ChosenTracks(placed.places, placed.facts)
-    artists: Counter[str] = Counter()
-    best: list[Recommendation] = []
-    for k in np.argsort(-scores, kind="stable").tolist():
-        row, facts = int(rows[k]), placed.facts[rows[k]]
-        if len(best) == n:
-            break
-        is_full = facts.artist is not None and artists[facts.artist] >= _MAX_PER_ARTIST
-        if is_full or chosen.hold_copy_of(row):
-            continue
-        chosen.add(row)
-        artists[facts.artist or ""] += 1
-        best.append(Recommendation(placed.tracks[row], float(scores[k])))
-    return best
+    order = np.argsort(-scores, kind="stable")
+    score_of = dict(zip(rows.tolist(), scores.tolist(), strict=True))
+    taken = take_in_order(
+        rows[order].tolist(), placed.places, placed.facts, n=n, max_per_artist=_MAX_PER_ARTIST
+    )
+    return [Recommendation(placed.tracks[row], score_of[row]) for row in taken]
