@@ -220,3 +220,13 @@ def test_the_commands(library: Library, music: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["forgotten"] == [one]
     assert run(["feedback", "forget", "--all", *at]) == 0
     assert capsys.readouterr().out == "Forgot 0 verdicts.\n"
+
+
+def test_of_merged_recordings_the_last_word_counts(library: Library, music: Path) -> None:
+    library.apart([file(music, 0), file(music, 1)])
+    library.together([file(music, 0), file(music, 2)])
+    library.merge(file(music, 1), [file(music, 2)])
+    assert len(taught_distances(library)) == N_TRACKS - 1
+    library.apart([file(music, 2), file(music, 0)])
+    with pytest.raises(InputError, match="'learned': no two tracks"):
+        taught_distances(library)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -149,3 +151,20 @@ def test_what_is_apart_takes_the_say_of_what_it_has_in_common() -> None:
     np.testing.assert_array_equal(nothing.column_weights, 1)
     with pytest.raises(ValueError, match="there is no row -1"):
         learn_metric(places, parts, friends, apart=[(0, -1)])
+
+
+def test_very_many_refusals_take_no_more_memory_and_say_the_same() -> None:
+    # As a radio keeps them: one seed, of which hundreds were liked and thousands skipped.
+    places, groups = made(n_groups=10, size=300)
+    liked, skipped = groups[0][1:], [row for group in groups[1:] for row in group[:200]]
+    pairs = [[groups[0][0], row] for row in liked]
+    apart = [(groups[0][0], row) for row in skipped]
+    tracemalloc.start()
+    many = learn_metric(places, PARTS, pairs, apart=apart)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6  # of 540 000 comparisons it would be 400 MB
+    assert many.part_weights["rhythm"] > 2
+    few = learn_metric(places, PARTS, pairs, apart=apart[::100])
+    assert many.part_weights["rhythm"] >= few.part_weights["rhythm"] - 0.1
+    assert many.n_links == len(liked) + len(skipped)

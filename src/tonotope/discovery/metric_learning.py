@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,8 @@ Float64Array = NDArray[np.float64]
 
 _MOST_PAIRS = 4000
 _STRANGERS = 5
+# A listener who skips a lot refuses thousands beside each of thousands he likes.
+_MOST_REFUSALS = _MOST_PAIRS * _STRANGERS
 # Not 0, so that what was learned can be taken back.
 _LEAST_WEIGHT = 1e-4
 # How firmly the mean of the weights stays 1, lest they shrink where groups tell nothing.
@@ -135,7 +138,8 @@ def learn_metric(
         than 4000 pairs together, so many are drawn.
     apart
         Pairs of rows that do not belong together. They count where one of the two belongs to a
-        group: its members are to be nearer to it than the other is.
+        group: its members are to be nearer to it than the other is. Where that makes more than
+        20 000 comparisons, about so many are drawn.
     trust
         How much evidence counts against what was set: at 1, ten links move weights a little, and
         a hundred by much, if they agree.
@@ -214,13 +218,28 @@ def _triplets(
     for group in groups:
         for row in group:
             friends.setdefault(row, set()).update(group)
-    triplets = [
-        (row, friend, stranger)
-        for row, friend in _pairs(groups, rng)
-        for stranger in [*rng.integers(n_tracks, size=_STRANGERS).tolist(), *sorted(known[row])]
-        if stranger not in friends[row]
-    ]
+    refused = {row: sorted(known[row] - friends[row]) for row in friends}
+    pairs = _pairs(groups, rng)
+    share = min(1.0, _MOST_REFUSALS / max(1, sum(len(refused[row]) for row, _ in pairs)))
+    triplets: list[tuple[int, int, int]] = []
+    for row, friend in pairs:
+        strangers = [
+            stranger
+            for stranger in rng.integers(n_tracks, size=_STRANGERS).tolist()
+            if stranger not in friends[row]
+        ]
+        strangers += _drawn(refused[row], share, rng)
+        triplets += [(row, friend, stranger) for stranger in strangers]
     return np.array(triplets, np.intp).reshape(-1, 3)
+
+
+def _drawn(rows: Sequence[int], share: float, rng: np.random.Generator) -> Sequence[int]:
+    """Return a share of some rows, at random; of few of them one at least."""
+    n_drawn = ceil(share * len(rows))
+    if n_drawn == len(rows):
+        return rows
+    drawn: list[int] = rng.choice(rows, n_drawn, replace=False).tolist()
+    return drawn
 
 
 def _pairs(groups: Sequence[Sequence[int]], rng: np.random.Generator) -> list[tuple[int, int]]:

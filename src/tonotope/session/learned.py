@@ -31,26 +31,29 @@ def learn_from_user(catalogue: Catalogue, placed: Placed) -> Placed:
     LibraryError
         If the library is damaged.
     """
-    said = verdicts(catalogue)
-    apart = _pairs_of((one for one in said if not one.is_together), placed.row_of)
-    belonging = _pairs_of((one for one in said if one.is_together), placed.row_of)
+    said = _last_words(verdicts(catalogue), placed.row_of)
+    apart = [pair for pair, is_together in said.items() if not is_together]
+    belonging = [pair for pair, is_together in said.items() if is_together]
     played = [(a, b) for a, b in together(catalogue, placed.tracks).tolist()]
-    groups = [pair for pair in dict.fromkeys([*belonging, *played]) if pair not in apart]
+    groups = [*belonging, *(pair for pair in dict.fromkeys(played) if pair not in said)]
     if not groups:
         raise InputError(
             f"cannot use the weights '{LEARNED}': no two tracks of the library were played "
             "together twice, or said to belong together. Keep more plays (tonotope plays import "
             "FILE), or say so: tonotope feedback together FILE OTHER"
         )
-    placed.space.learn(groups, apart=list(apart))
+    placed.space.learn(groups, apart=apart)
     return replace(placed, places=placed.space.places_)
 
 
-def _pairs_of(said: Iterable[Verdict], row_of: Mapping[str, int]) -> dict[Pair, None]:
-    """Return pairs of rows, the lower first; of merged recordings those that stand for them."""
-    pairs: dict[Pair, None] = {}
+def _last_words(said: Iterable[Verdict], row_of: Mapping[str, int]) -> dict[Pair, bool]:
+    """Return whether pairs of rows, the lower first, belong together.
+
+    Of merged recordings those that stand for them: what was said last of any of them counts.
+    """
+    words: dict[Pair, bool] = {}
     for one in said:
         a, b = row_of.get(one.audio_id), row_of.get(one.other_audio_id)
         if a is not None and b is not None and a != b:
-            pairs[min(a, b), max(a, b)] = None
-    return pairs
+            words[min(a, b), max(a, b)] = one.is_together
+    return words
