@@ -79,7 +79,9 @@ def test_what_was_played_together_comes_nearer(
 
         assert nearer_than(learned) > nearer_than(plain)
     assert run(["similar", "T", "--weights", "learnt", "--library", str(library)]) == 2
-    assert "no weights are called 'learnt'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no weights are called 'learnt'" in said
+    assert said.endswith("harmony, learned.\n")
 
 
 def test_counts_of_tracks(library: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from support.libraries import alter, write
 from tonotope import Library
@@ -160,6 +161,19 @@ def test_what_is_nearer_to_unlike_is_left_out(library: Library, music: Path) -> 
     assert "what --unlike names leaves" in made.notes[0]
     with pytest.raises(InputError, match=r"00\.flac' is among --like and --unlike"):
         library.playlist([like], n=3, wishes=PlaylistWishes(unlike=[like]))
+
+
+def test_another_encoding_of_what_is_liked_cannot_be_unlike(
+    library: Library, music: Path, tmp_path: Path
+) -> None:
+    samples, rate_hz = soundfile.read(music / "00.flac")
+    copy, seed = tmp_path / "copy.wav", music / "00.flac"
+    soundfile.write(copy, samples, rate_hz)
+    message = r"the recording in '.*copy\.wav' is among --like and --unlike\. Take it out"
+    with pytest.raises(InputError, match=message):
+        library.playlist([seed], n=3, wishes=PlaylistWishes(unlike=[copy]))
+    with pytest.raises(InputError, match=message):
+        library.radio([seed], unlike=[copy])
 
 
 def test_novelty_prefers_other_artists_and_what_is_seldom_played(

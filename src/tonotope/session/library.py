@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from tonotope.discovery.weights import weights_of
+from tonotope.discovery.weights import PRESETS, weights_of
 from tonotope.errors import InputError
 from tonotope.features import FAMILY_VERSIONS
 from tonotope.library.catalogue import Catalogue, FailureRecord, LibraryStatus, Track
@@ -73,6 +73,8 @@ class Library:
         *,
         weights: str | Mapping[str, float] = "balanced",
     ) -> None:
+        if isinstance(weights, str) and weights not in (names := [*PRESETS, LEARNED]):
+            raise InputError(f"no weights are called '{weights}'. There are: {', '.join(names)}.")
         try:
             weights_of("balanced" if weights == LEARNED else weights)
         except ValueError as error:

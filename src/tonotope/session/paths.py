@@ -11,7 +11,7 @@ from tonotope.discovery.recordings import same_recording
 from tonotope.errors import InputError
 from tonotope.library.catalogue import Catalogue, Track
 from tonotope.session.named import name_tracks
-from tonotope.session.placed import Placed, facts_of
+from tonotope.session.placed import Placed
 
 __all__ = ["TrackPath", "path_between"]
 
@@ -61,7 +61,7 @@ def path_between(
         raise InputError(f"a path cannot have {n} tracks. Name a number from 2 to {_MOST_TRACKS}.")
     named = name_tracks(catalogue, placed, [start, end])
     first, last = named.rows
-    facts = [*placed.facts, *(facts_of(track) for track in named.tracks[len(placed.tracks) :])]
+    facts = named.facts
     jump = float(distances_to(named.places[[last]], named.places[first])[0])
     if first == last or same_recording(jump, facts[first], facts[last]):
         raise InputError(f"'{start}' and '{end}' are one recording. Name two different ones.")

@@ -28,8 +28,8 @@ from tonotope.library.catalogue import Catalogue, Track
 from tonotope.library.versions import Versions
 from tonotope.session.filters import TrackFilters
 from tonotope.session.music import Music
-from tonotope.session.named import Named, name_tracks
-from tonotope.session.placed import Placed, facts_of
+from tonotope.session.named import Named, name_tracks, refuse_contradiction
+from tonotope.session.placed import Placed
 from tonotope.session.suiting import PlaylistWishes, Suiting
 
 __all__ = ["Playlist", "compose", "length_of"]
@@ -109,9 +109,7 @@ def compose(
         )
     named = name_tracks(catalogue, placed, [*like, *wishes.unlike])
     seeds, unlike = named.rows[: len(like)], named.rows[len(like) :]
-    if set(seeds) & set(unlike):
-        both = named.tracks[next(row for row in seeds if row in unlike)]
-        raise InputError(f"'{both.path}' is among --like and --unlike. Take it out of one.")
+    refuse_contradiction(named, seeds, unlike)
     music = Music(catalogue, versions, placed.tracks)
     suiting = Suiting(catalogue, placed, music, named, seeds, unlike, wishes)
     allowed = suiting.allowed
@@ -120,7 +118,7 @@ def compose(
     outside = len(named.tracks) - len(placed.tracks)
     costs = np.append(np.where(allowed, suiting.costs(), np.inf), np.full(outside, np.inf))
     spacing = Spacing(wishes.artist_gap, wishes.album_gap)
-    facts = [*placed.facts, *(facts_of(track) for track in named.tracks[len(placed.tracks) :])]
+    facts = named.facts
     chosen = choose_tracks(
         named.places,
         facts,

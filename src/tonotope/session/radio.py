@@ -14,8 +14,8 @@ from tonotope.discovery.radio import Radio
 from tonotope.errors import InputError, LibraryError
 from tonotope.library.catalogue import Catalogue, Track
 from tonotope.library.feedback import put_verdicts
-from tonotope.session.named import name_tracks
-from tonotope.session.placed import Placed, facts_of
+from tonotope.session.named import name_tracks, refuse_contradiction
+from tonotope.session.placed import Placed
 
 __all__ = ["TrackRadio", "radio_of"]
 
@@ -93,7 +93,7 @@ def radio_of(
     Raises
     ------
     InputError
-        If `like` is empty, or names a track that `unlike` names too.
+        If `like` is empty, or names a recording that `unlike` names too.
     TrackNotFoundError, DecodeError
         See `tonotope.session.locating.locate`.
     """
@@ -101,10 +101,7 @@ def radio_of(
         raise InputError("a radio needs a track to begin with. Name one: --like FILE")
     named = name_tracks(catalogue, placed, [*like, *unlike])
     seeds, disliked = named.rows[: len(like)], named.rows[len(like) :]
-    if both := set(seeds) & set(disliked):
-        raise InputError(
-            f"'{named.tracks[both.pop()].path}' is among --like and --unlike. Take it out of one."
-        )
+    refuse_contradiction(named, seeds, disliked)
     n_library = len(placed.tracks)
     # Those from outside are played if they are seeds, each after whatever is nearer.
     outside = [row for row in seeds if row >= n_library]
@@ -115,6 +112,7 @@ def radio_of(
         distances[outside] = 0
         return distances
 
-    facts = [*placed.facts, *(facts_of(track) for track in named.tracks[n_library:])]
-    radio = Radio(named.places, facts, distances_from, seeds, unlike=disliked, spacing=spacing)
+    radio = Radio(
+        named.places, named.facts, distances_from, seeds, unlike=disliked, spacing=spacing
+    )
     return TrackRadio(radio, named.tracks, catalogue.path, list(dict.fromkeys(seeds)))

@@ -21,7 +21,7 @@ from tonotope.library.songs import SongKey, song_key
 from tonotope.session.filters import Restriction, TrackFilters
 from tonotope.session.music import Music
 from tonotope.session.named import Named
-from tonotope.session.placed import Placed, facts_of
+from tonotope.session.placed import Placed
 
 __all__ = ["PlaylistWishes", "Suiting"]
 
@@ -117,7 +117,7 @@ class Suiting:
         self.catalogue, self.placed, self.wishes = catalogue, placed, wishes
         self.n = len(placed.tracks)
         self.notes: list[str] = []
-        self.seed_artists = {facts_of(named.tracks[row]).artist for row in seeds} - {None}
+        self.seed_artists = {named.facts[row].artist for row in seeds} - {None}
         self.like = self._nearest(named, seeds)
         self.unlike = self._nearest(named, unlike)
         self.restrictions = wishes.filters.restrictions(music)
