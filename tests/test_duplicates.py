@@ -341,6 +341,15 @@ def test_damage_is_said_in_one_line(library: Path, statement: str) -> None:
         opened.duplicates()
 
 
+def test_damage_is_said_in_one_line_by_the_command(library: Path, tonotope) -> None:
+    alter(library, "UPDATE fingerprints SET marks = x'010203'")
+    said = tonotope("duplicates", "--library", library)
+    assert said.returncode == 1
+    # As the process ends, what it had not read to the end says nothing of its own.
+    assert said.stderr.count("\n") == 1
+    assert "is damaged: fingerprints of wrong length" in said.stderr
+
+
 # The command
 
 

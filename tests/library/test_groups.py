@@ -84,6 +84,7 @@ def test_a_library_that_another_program_is_writing_to(path: Path) -> None:
     "damage",
     [
         "UPDATE groupings SET choice = 'no list'",
+        "UPDATE groupings SET choice = '[1, 2]'",
         "UPDATE group_members SET group_id = 7 WHERE audio_id = 'a'",
         "DROP TABLE track_groups",
     ],

@@ -234,8 +234,8 @@ def test_a_second_scan_is_refused_and_the_first_goes_on(
     second = tonotope("scan", music, "--library", library)
     assert second.returncode == 1
     assert second.stderr == (
-        f"tonotope: library '{library}' is being scanned by process {process.pid}. "
-        "Wait for it, or stop it and run this again.\n"
+        f"tonotope: library '{library}' is being scanned, or imported into, by process "
+        f"{process.pid}. Wait for it, or stop it and run this again.\n"
     )
     # Asking is no scan.
     assert tonotope("status", "--library", library).returncode == 0

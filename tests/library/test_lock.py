@@ -14,7 +14,9 @@ from tonotope.library.lock import scan_lock
 def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
     with (
         scan_lock(tmp_path / "l.db"),
-        pytest.raises(LibraryLockedError, match=rf"scanned by process {os.getpid()}\. Wait"),
+        pytest.raises(
+            LibraryLockedError, match=rf"scanned, or imported into, by process {os.getpid()}\. Wait"
+        ),
         scan_lock(tmp_path / "l.db"),
     ):
         pass

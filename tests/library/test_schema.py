@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.full_disk import no_room
 from support.libraries import contents
 from tonotope.errors import LibraryError, LibraryTooNewError
 from tonotope.library.schema import SCHEMA_VERSION, connect, default_library_path, resolve_path
@@ -214,6 +215,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryError, match="cannot open library"):
         connect(tmp_path / "file" / "l.db", create=True)
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    connect(path, create=True).close()
+    message = r"l\.db': its disk is full, .* Make some\.$"
+    # A file's name and length take no room yet.
+    with no_room(beyond=1024), pytest.raises(LibraryError, match=message):
+        connect(path, create=False)
+    connect(path, create=False).close()
 
 
 def test_a_migration_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:

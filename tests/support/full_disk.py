@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_room() -> Iterator[None]:
-    """Let no file grow, as on a full disk."""
+def no_room(beyond: int = 0) -> Iterator[None]:
+    """Let no file grow, as on a full disk, beyond some bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, before[1]))
     try:
         yield
     finally:

@@ -349,7 +349,10 @@ class Catalogue:
             If the library is damaged.
         """
         try:
-            yield from self.connection.execute(query, parameters)
+            # Not `yield from`: whoever wants no more would close the cursor, perhaps after the
+            # library, and that fails.
+            for row in self.connection.execute(query, parameters):  # noqa: UP028
+                yield row
         except sqlite3.DatabaseError as error:
             raise self.damaged(str(error)) from error
 

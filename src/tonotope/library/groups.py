@@ -91,12 +91,12 @@ def read_grouping(catalogue: Catalogue) -> StoredGrouping | None:
             method,
             space,
             asked_k,
-            tuple(json.loads(choice)),
+            tuple(dict(trial) for trial in json.loads(choice)),
             tuple(named),
             members,
             frozenset(added),
         )
-    except (sqlite3.DatabaseError, KeyError, ValueError) as error:
+    except (sqlite3.DatabaseError, KeyError, TypeError, ValueError) as error:
         raise catalogue.damaged(f"its groups cannot be read ({error})") from error
 
 

@@ -41,7 +41,7 @@ def scan_lock(library: Path) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             raise LibraryLockedError(
-                f"library '{library}' is being scanned by process {owner}. "
+                f"library '{library}' is being scanned, or imported into, by process {owner}. "
                 "Wait for it, or stop it and run this again."
             ) from None
         except OSError as error:

@@ -286,6 +286,11 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
             )
     except sqlite3.Error as error:
         connection.close()
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise LibraryError(
+                f"cannot open library '{path}': its disk is full, and to read it takes a little "
+                "room, too. Make some."
+            ) from error
         raise LibraryError(
             f"cannot open library '{path}': {error}. Name another place with --library."
         ) from error
