@@ -41,6 +41,15 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    write_whole(target, b"new")
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
 def test_whoever_is_interrupted_leaves_what_was_there(tmp_path: Path) -> None:
     target, unfinished = tmp_path / "file", tmp_path / "file.new"
     target.write_bytes(b"old")

@@ -108,7 +108,7 @@ def write_whole(target: Path, content: bytes) -> None:
     Parameters
     ----------
     target
-        Of a link, what it points at is written.
+        Of a link, what it points at is written. Who may read it stays as it was.
 
     Raises
     ------
@@ -119,6 +119,8 @@ def write_whole(target: Path, content: bytes) -> None:
     # The target's name may be as long as names can be, and others may be writing it, too.
     with replacing(target, target.with_name(f".{token_hex(4)}.new")) as unfinished:
         unfinished.write_bytes(content)
+        with suppress(OSError):  # there is none yet, or the file system knows no modes
+            unfinished.chmod(target.stat().st_mode & 0o777)
 
 
 def _sync(path: Path) -> None:

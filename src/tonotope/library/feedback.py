@@ -124,6 +124,6 @@ def drop_verdicts(catalogue: Catalogue, numbers: Sequence[int]) -> None:
 
 def _unwritten(catalogue: Catalogue, error: sqlite3.Error) -> LibraryError:
     return LibraryError(
-        f"cannot write to library '{catalogue.path}': {error}. Nothing was kept or forgotten; "
-        "try again later."
+        f"cannot write to library '{catalogue.path}': {error}. Nothing was kept or forgotten. "
+        "Try again, or name a copy of it: --library COPY"
     )
