@@ -163,7 +163,8 @@ def _print_import(done: ImportSummary) -> None:
     if done.other:
         parts.append(f"{done.other} no plays of songs")
     skipped = f"; {done.skipped} were skipped within 30 s" if done.skipped else ""
-    say(f"{done.path} ({done.format}): {done.entries} entries: {', '.join(parts)}{skipped}")
+    entries = "1 entry" if done.entries == 1 else f"{done.entries} entries"
+    say(f"{done.path} ({done.format}): {entries}: {', '.join(parts)}{skipped}")
     say(
         f"  {counted(done.songs, 'song')}, {done.songs_in_library} of them in the library; "
         f"{counted(done.artists, 'artist')}, {done.artists_unknown} of them not"
