@@ -137,7 +137,7 @@ def _print(found: Groups) -> None:
     else:
         say(f"Made at {found.made_at}.")
     if not found.is_kept:
-        say("The library cannot be written to: the groups are shown, but not kept.")
+        say("The library cannot be written to now: the groups are shown, but not kept.")
     _print_choice(found.choice)
     for group in found.groups:
         say("")

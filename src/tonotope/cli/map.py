@@ -115,6 +115,6 @@ def _print(drawn: LibraryMap, document: dict[str, Any]) -> None:
                 f"(in the space {hit.in_space:.0%}, by chance {hit.by_chance:.0%})"
             )
     if not drawn.is_kept:
-        reason = "it cannot be written to" if n > 3 else "they are too few"
+        reason = "it cannot be written to now" if n > 3 else "they are too few"
         say(f"  the library does not keep this map: {reason}")
     say(f"Written to {document['out']}")

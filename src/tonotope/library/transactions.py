@@ -51,7 +51,7 @@ def transaction(connection: sqlite3.Connection, *, durable: bool = False) -> Ite
 def keep_if_possible(
     catalogue: Catalogue, what: str, write: Callable[[sqlite3.Connection], None]
 ) -> bool:
-    """Keep what can be made again; return whether the library can be written to.
+    """Keep what can be made again; return whether the library can be written to at the moment.
 
     Parameters
     ----------
@@ -65,14 +65,15 @@ def keep_if_possible(
     Raises
     ------
     LibraryError
-        If another program is writing to the library, or it is damaged.
+        If the library is damaged, or there is no room.
     """
     try:
         with transaction(catalogue.connection):
             write(catalogue.connection)
     except sqlite3.DatabaseError as error:
-        # Where the file may not be written to, some connections say so only at the first row.
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+        # Where the file may not be written to, some connections say so only at the first row. An
+        # import of years of plays keeps others waiting for longer than anybody likes to.
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
             return False
         raise LibraryError(
             f"cannot keep {what} in library '{catalogue.path}': {error}. Try again, or name a "
