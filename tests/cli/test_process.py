@@ -61,7 +61,7 @@ def test_a_closed_standard_output(few: Path, tmp_path: Path) -> None:
 def test_a_closed_standard_error(few: Path, tmp_path: Path, closed: str) -> None:
     done = shell(f'"$@" {closed}', "scan", few, "--library", tmp_path / "l.db")
     assert done.returncode == 0
-    assert done.stdout.startswith("1 files: 1 analysed; ")
+    assert done.stdout.startswith("1 file: 1 analysed; ")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
