@@ -291,6 +291,6 @@ def test_memory_does_not_grow_with_length(tmp_path):
     for minutes, path in paths.items():
         wav(path, np.tile(minute, minutes), rate_hz, subtype="PCM_U8")
     short, long = (peak_bytes(path) for path in paths.values())
-    # Twenty minutes of descriptors, 60 to 80 MB, are held before their moments are taken; all of the
-    # long one would take three times as much, and its sound 344 MB.
+    # Twenty minutes of descriptors, 60 to 80 MB, are held before their moments are taken; all of
+    # the long one would take three times as much, and its sound 344 MB.
     assert long - short < 100e6
